@@ -1,0 +1,1 @@
+//! Plays, checks and measures the lessons.
