@@ -1,0 +1,187 @@
+//! A command of a page as a command that a test can run.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use crate::lessons::{LESSONS, Lesson};
+use crate::{programs, workspace};
+use crate::redact::Ports;
+
+/// A command that stands behind `$ ` in a page.
+#[derive(Clone, Debug)]
+pub struct CommandLine<'a> {
+    text: &'a str,
+}
+
+/// A command that can be run.
+pub struct Runnable {
+    /// The program and its arguments.
+    pub argv: Vec<OsString>,
+    /// The page's port in whose place the program listens on a port that the system chooses; its
+    /// line `listening on …` tells the real one.
+    pub chooses: Option<u16>,
+}
+
+/// Why a command cannot be run.
+#[derive(Debug)]
+pub enum Unrunnable {
+    /// It needs a program that this machine lacks.
+    Missing(String),
+    /// Something else is wrong.
+    Other(String),
+}
+
+impl<'a> CommandLine<'a> {
+    /// The command as it stands in the page.
+    pub fn new(text: &'a str) -> CommandLine<'a> {
+        CommandLine { text }
+    }
+
+    /// The page's port on which it makes a server of the course listen, or the tap.
+    pub fn serves(&self) -> Option<u16> {
+        let found = CARGO.captures(self.text)?;
+        let name = found.name("name").map_or("", |name| name.as_str());
+        if !name.ends_with("-server") && found.name("tap").is_none() {
+            return None;
+        }
+        let text = self.complete();
+        let address = text.split_once("-addr ").or(text.split_once("-a "))?.1;
+        page_ports(address.split_whitespace().next()?).first().copied()
+    }
+
+    /// The command as the system can run it: with the programs that Cargo built, `--addr` spelt
+    /// out, and real ports. Also the page's port for which the program chooses a real one itself,
+    /// unless `restarts` says that the real one must be known before it starts.
+    ///
+    /// # Errors
+    /// A program is missing on this machine, or was not built.
+    pub fn to_run(&self, ports: &mut Ports, restarts: bool) -> Result<Runnable, Unrunnable> {
+        let mut text = self.complete();
+        let mut chooses = None;
+        for port in page_ports(&text) {
+            let real = match ports.real(port) {
+                Some(real) => real,
+                None if self.serves() == Some(port) && !restarts => {
+                    chooses = Some(port);
+                    0
+                }
+                None => ports.reserve(port).map_err(Unrunnable::Other)?,
+            };
+            text = text.replace(&port.to_string(), &real.to_string());
+        }
+        for word in first_words(&text) {
+            if !exists(&word) {
+                return Err(Unrunnable::Missing(word));
+            }
+        }
+        let argv = ["sh".into(), "-c".into(), replace_cargo(&text)?.into()];
+        Ok(Runnable { argv: argv.to_vec(), chooses })
+    }
+
+    /// The command with the defaults of `--addr` and, for the tap, `--to` spelt out.
+    fn complete(&self) -> String {
+        let mut end = 0;
+        let mut text = String::new();
+        for found in CARGO.captures_iter(self.text) {
+            let whole = found.get(0).expect("group 0 is the whole");
+            text += &self.text[end..whole.start()];
+            end = whole.end();
+            text += whole.as_str();
+            let rest = &self.text[end..];
+            let arguments = &rest[..rest.find(['|', '&', ';', '<', '>', ')']).unwrap_or(rest.len())];
+            if arguments.contains("-addr ") || arguments.contains("-a ") {
+                continue;
+            }
+            if let Some(lesson) = found.name("tap").and_then(|n| n.as_str().parse::<u16>().ok()) {
+                text += &format!(" --addr 127.0.0.1:{} --to 127.0.0.1:{}", 9800 + lesson, 8800 + lesson);
+            } else if let Some(lesson) = lesson_of(&found) {
+                let dashes = if whole.as_str().ends_with("--") { "" } else { " --" };
+                text += &format!("{dashes} --addr 127.0.0.1:{}", lesson.port());
+            }
+        }
+        text + &self.text[end..]
+    }
+}
+
+/// What of a command Cargo would run: a lesson's program, an example of a lesson, or the tap.
+static CARGO: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"cargo (?:run -q(?: -p (?<package>[\w-]+))? --(?<kind>bin|example) (?<name>[\w-]+)(?: --)?|-q course (?<course>\w+)(?: (?<tap>\d))?)",
+    )
+    .expect("the pattern is tested")
+});
+
+fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
+    match found.name("package") {
+        Some(package) => LESSONS.iter().find(|lesson| lesson.package == package.as_str()),
+        None => Lesson::of_program(found.name("name")?.as_str()),
+    }
+}
+
+/// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
+fn page_ports(text: &str) -> Vec<u16> {
+    static PORT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
+    let mut ports: Vec<u16> = PORT.find_iter(text).filter_map(|p| p.as_str().parse().ok()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
+
+/// The programs that a command line starts, except what the shell itself does.
+fn first_words(text: &str) -> Vec<String> {
+    static QUOTED: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#""[^"]*"|'[^']*'"#).expect("the pattern is tested"));
+    let text = QUOTED.replace_all(text, "quoted");
+    let segments = text.split(['|', '&', ';', '(', '\n']);
+    let words = segments.filter_map(|segment| segment.split_whitespace().next());
+    let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
+    words.map(str::to_owned).collect()
+}
+
+/// Whether there is a program of that name.
+fn exists(program: &str) -> bool {
+    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+}
+
+/// Puts the path of the program in the place of the words that make Cargo build and run it.
+fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
+    let mut missing = None;
+    let text = CARGO.replace_all(text, |found: &Captures| {
+        if let Some(command) = found.name("course") {
+            let arguments = found.name("tap").map_or("", |n| n.as_str());
+            return format!("{} {} {arguments}", course_program().display(), command.as_str());
+        }
+        let folder = match &found["kind"] {
+            "example" => programs().join("examples"),
+            _ => programs(),
+        };
+        let path = folder.join(&found["name"]).with_extension(env::consts::EXE_EXTENSION);
+        if !path.is_file() {
+            missing = Some(format!("{} is not built: run a plain cargo test once", &found["name"]));
+        }
+        path.display().to_string()
+    });
+    match missing {
+        Some(message) => Err(Unrunnable::Other(message)),
+        None => Ok(text.into_owned()),
+    }
+}
+
+/// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
+fn course_program() -> PathBuf {
+    static BUILT: LazyLock<()> = LazyLock::new(|| {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--package", "course", "--bin", "course"]);
+        build.current_dir(workspace());
+        let status = build.status();
+        assert!(status.is_ok_and(|s| s.success()), "cargo build --package course failed");
+    });
+    LazyLock::force(&BUILT);
+    programs().join("course").with_extension(env::consts::EXE_EXTENSION)
+}
