@@ -100,14 +100,21 @@ fn best_match(part: &[String], source: &[&str]) -> Option<std::ops::Range<usize>
     let trimmed: Vec<&str> = part.iter().map(|line| line.trim()).collect();
     let (first, last) = (trimmed.first()?, trimmed.last()?);
     let same = |range: std::ops::Range<usize>| {
-        trimmed.iter().filter(|line| source[range.clone()].iter().any(|l| l.trim() == **line)).count()
+        trimmed
+            .iter()
+            .filter(|line| source[range.clone()].iter().any(|l| l.trim() == **line))
+            .count()
     };
     let windows = (0..source.len()).map(|at| at..source.len().min(at + part.len()));
-    let anchored = (0..source.len()).filter(|&at| source[at].trim() == *first).filter_map(|at| {
-        let end = source[at..].iter().position(|line| line.trim() == *last)?;
-        Some(at..at + end + 1).filter(|range| range.len() <= 2 * part.len())
-    });
-    let best = anchored.chain(windows).rev_max_by_key(|range| same(range.clone()))?;
+    let anchored = (0..source.len())
+        .filter(|&at| source[at].trim() == *first)
+        .filter_map(|at| {
+            let end = source[at..].iter().position(|line| line.trim() == *last)?;
+            Some(at..at + end + 1).filter(|range| range.len() <= 2 * part.len())
+        });
+    let best = anchored
+        .chain(windows)
+        .rev_max_by_key(|range| same(range.clone()))?;
     (2 * same(best.clone()) >= part.len()).then_some(best)
 }
 
@@ -122,7 +129,10 @@ impl<I: Iterator> FirstMax for I {}
 /// The lines without the indentation that all of them have.
 fn dedent(lines: &[impl AsRef<str>]) -> Vec<String> {
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let filled = lines.iter().map(AsRef::as_ref).filter(|line| !line.trim().is_empty());
+    let filled = lines
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|line| !line.trim().is_empty());
     let least = filled.map(indent).min().unwrap_or(0);
     let cut = |line: &str| line.get(least..).unwrap_or("").trim_end().to_owned();
     lines.iter().map(|line| cut(line.as_ref())).collect()

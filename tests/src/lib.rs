@@ -3,7 +3,9 @@
 //! For the lessons' tests:
 //! - [`check_page`] replays a page's transcripts and compares its excerpts with the source.
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
-//! - [`reset`] closes a connection the hard way.
+//! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
+//! - [`play`] replays a transcript that stands in a test.
+//! - [`has`] tells whether a peer in another language can be tried here.
 //!
 //! For `cargo course`: [`LESSONS`], and [`Replay`], which plays a session of a [`Page`] live.
 //!
@@ -18,8 +20,10 @@ mod replay;
 mod server;
 mod terminal;
 
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 pub use lessons::{LESSONS, Lesson};
@@ -43,7 +47,12 @@ pub fn programs() -> PathBuf {
     let exe = std::env::current_exe().expect("the system knows where this program lies");
     let folder = exe.parent().expect("a program lies in a folder");
     // Tests lie one deeper, in `deps`.
-    if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned()
+    if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    }
+    .to_owned()
 }
 
 /// Checks that a page is true: its transcripts are what the programs show, its excerpts stand in
@@ -63,6 +72,77 @@ pub fn check_page(path: &str) {
         page.write().unwrap_or_else(|e| panic!("{e}"));
     }
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
+}
+
+/// Replays transcripts as they stand in a page: `**Terminal 1**` and a `console` block, and so on.
+///
+/// # Panics
+/// With both versions of the first line that differs.
+#[track_caller]
+pub fn play(transcripts: &str) {
+    let complaints = replay::check(&mut Page::from_text("transcript", transcripts), false);
+    assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
+}
+
+/// Whether this machine has a program, such as `python3`. Says aloud what cannot be tried without
+/// it.
+///
+/// # Panics
+/// If it is missing where everything must be tried: with `CI` in the environment.
+#[track_caller]
+pub fn has(program: &str) -> bool {
+    let found = program::exists(program);
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this test needs {program}"
+        );
+        eprintln!("skipped: this machine lacks {program}");
+    }
+    found
+}
+
+/// Connects to a server; every read and write on the connection fails after [`PATIENCE`].
+///
+/// # Panics
+/// If the server does not accept in time.
+#[track_caller]
+pub fn connect(addr: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&addr, PATIENCE)
+        .unwrap_or_else(|e| panic!("cannot connect to {addr}: {e}"));
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    stream
+        .set_write_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    stream
+}
+
+/// Waits for a client to connect; every read and write on the connection fails after [`PATIENCE`].
+///
+/// # Panics
+/// If no client connects in time.
+#[track_caller]
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    // A blocked accept cannot be woken, so a thread of its own waits in it.
+    let listener = listener.try_clone().expect("a socket can be cloned");
+    let (sender, accepted) = mpsc::channel();
+    thread::spawn(move || sender.send(listener.accept()));
+    let accepted = accepted
+        .recv_timeout(PATIENCE)
+        .expect("waited for a client to connect");
+    patient(accepted.expect("a client connects").0)
+}
+
+fn patient(stream: TcpStream) -> TcpStream {
+    stream
+        .set_read_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    stream
+        .set_write_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    stream
 }
 
 /// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.

@@ -43,8 +43,13 @@ pub struct Block {
 impl Session {
     /// The commands, each with the number of the terminal in which it is typed.
     pub fn commands(&self) -> Vec<(usize, &str)> {
-        let lines = self.blocks.iter().flat_map(|b| b.lines.iter().map(move |line| (b.terminal, line)));
-        lines.filter_map(|(terminal, line)| Some((terminal, line.strip_prefix("$ ")?))).collect()
+        let lines = self
+            .blocks
+            .iter()
+            .flat_map(|b| b.lines.iter().map(move |line| (b.terminal, line)));
+        lines
+            .filter_map(|(terminal, line)| Some((terminal, line.strip_prefix("$ ")?)))
+            .collect()
     }
 }
 
@@ -106,17 +111,25 @@ impl Page {
         let mut fences = Vec::new();
         let mut open: Option<(Vec<String>, usize)> = None;
         for (i, line) in self.lines.iter().enumerate() {
-            let Some(info) = line.strip_prefix("```") else { continue };
+            let Some(info) = line.strip_prefix("```") else {
+                continue;
+            };
             open = match open {
                 None => Some((info.split_whitespace().map(str::to_owned).collect(), i + 1)),
                 Some((info, start)) => {
-                    fences.push(Fence { info, lines: start..i });
+                    fences.push(Fence {
+                        info,
+                        lines: start..i,
+                    });
                     None
                 }
             };
         }
         match open {
-            Some((_, start)) => Err(format!("{}: this block is not closed", self.place(start - 1))),
+            Some((_, start)) => Err(format!(
+                "{}: this block is not closed",
+                self.place(start - 1)
+            )),
             None => Ok(fences),
         }
     }
@@ -148,7 +161,10 @@ impl Page {
                     ));
                 };
                 if heading_is_new {
-                    sessions.push(Session { heading: heading.clone(), blocks: Vec::new() });
+                    sessions.push(Session {
+                        heading: heading.clone(),
+                        blocks: Vec::new(),
+                    });
                     heading_is_new = false;
                 }
                 let session = sessions.last_mut().expect("one was just added");

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
 use crate::lessons::{LESSONS, Lesson};
-use crate::{programs, workspace};
 use crate::redact::Ports;
+use crate::{programs, workspace};
+use regex::{Captures, Regex};
 
 /// A command that stands behind `$ ` in a page.
 #[derive(Clone, Debug)]
@@ -50,7 +50,9 @@ impl<'a> CommandLine<'a> {
         }
         let text = self.complete();
         let address = text.split_once("-addr ").or(text.split_once("-a "))?.1;
-        page_ports(address.split_whitespace().next()?).first().copied()
+        page_ports(address.split_whitespace().next()?)
+            .first()
+            .copied()
     }
 
     /// The command as the system can run it: with the programs that Cargo built, `--addr` spelt
@@ -79,7 +81,10 @@ impl<'a> CommandLine<'a> {
             }
         }
         let argv = ["sh".into(), "-c".into(), replace_cargo(&text)?.into()];
-        Ok(Runnable { argv: argv.to_vec(), chooses })
+        Ok(Runnable {
+            argv: argv.to_vec(),
+            chooses,
+        })
     }
 
     /// The command with the defaults of `--addr` and, for the tap, `--to` spelt out.
@@ -92,14 +97,27 @@ impl<'a> CommandLine<'a> {
             end = whole.end();
             text += whole.as_str();
             let rest = &self.text[end..];
-            let arguments = &rest[..rest.find(['|', '&', ';', '<', '>', ')']).unwrap_or(rest.len())];
+            let arguments = &rest[..rest
+                .find(['|', '&', ';', '<', '>', ')'])
+                .unwrap_or(rest.len())];
             if arguments.contains("-addr ") || arguments.contains("-a ") {
                 continue;
             }
-            if let Some(lesson) = found.name("tap").and_then(|n| n.as_str().parse::<u16>().ok()) {
-                text += &format!(" --addr 127.0.0.1:{} --to 127.0.0.1:{}", 9800 + lesson, 8800 + lesson);
+            if let Some(lesson) = found
+                .name("tap")
+                .and_then(|n| n.as_str().parse::<u16>().ok())
+            {
+                text += &format!(
+                    " --addr 127.0.0.1:{} --to 127.0.0.1:{}",
+                    9800 + lesson,
+                    8800 + lesson
+                );
             } else if let Some(lesson) = lesson_of(&found) {
-                let dashes = if whole.as_str().ends_with("--") { "" } else { " --" };
+                let dashes = if whole.as_str().ends_with("--") {
+                    ""
+                } else {
+                    " --"
+                };
                 text += &format!("{dashes} --addr 127.0.0.1:{}", lesson.port());
             }
         }
@@ -117,7 +135,9 @@ static CARGO: LazyLock<Regex> = LazyLock::new(|| {
 
 fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
     match found.name("package") {
-        Some(package) => LESSONS.iter().find(|lesson| lesson.package == package.as_str()),
+        Some(package) => LESSONS
+            .iter()
+            .find(|lesson| lesson.package == package.as_str()),
         None => Lesson::of_program(found.name("name")?.as_str()),
     }
 }
@@ -126,7 +146,10 @@ fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
 fn page_ports(text: &str) -> Vec<u16> {
     static PORT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
-    let mut ports: Vec<u16> = PORT.find_iter(text).filter_map(|p| p.as_str().parse().ok()).collect();
+    let mut ports: Vec<u16> = PORT
+        .find_iter(text)
+        .filter_map(|p| p.as_str().parse().ok())
+        .collect();
     ports.sort_unstable();
     ports.dedup();
     ports
@@ -144,8 +167,9 @@ fn first_words(text: &str) -> Vec<String> {
 }
 
 /// Whether there is a program of that name.
-fn exists(program: &str) -> bool {
-    env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+pub fn exists(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// Puts the path of the program in the place of the words that make Cargo build and run it.
@@ -154,15 +178,24 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
     let text = CARGO.replace_all(text, |found: &Captures| {
         if let Some(command) = found.name("course") {
             let arguments = found.name("tap").map_or("", |n| n.as_str());
-            return format!("{} {} {arguments}", course_program().display(), command.as_str());
+            return format!(
+                "{} {} {arguments}",
+                course_program().display(),
+                command.as_str()
+            );
         }
         let folder = match &found["kind"] {
             "example" => programs().join("examples"),
             _ => programs(),
         };
-        let path = folder.join(&found["name"]).with_extension(env::consts::EXE_EXTENSION);
+        let path = folder
+            .join(&found["name"])
+            .with_extension(env::consts::EXE_EXTENSION);
         if !path.is_file() {
-            missing = Some(format!("{} is not built: run a plain cargo test once", &found["name"]));
+            missing = Some(format!(
+                "{} is not built: run a plain cargo test once",
+                &found["name"]
+            ));
         }
         path.display().to_string()
     });
@@ -180,8 +213,13 @@ fn course_program() -> PathBuf {
         build.args(["build", "--quiet", "--package", "course", "--bin", "course"]);
         build.current_dir(workspace());
         let status = build.status();
-        assert!(status.is_ok_and(|s| s.success()), "cargo build --package course failed");
+        assert!(
+            status.is_ok_and(|s| s.success()),
+            "cargo build --package course failed"
+        );
     });
     LazyLock::force(&BUILT);
-    programs().join("course").with_extension(env::consts::EXE_EXTENSION)
+    programs()
+        .join("course")
+        .with_extension(env::consts::EXE_EXTENSION)
 }

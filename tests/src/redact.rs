@@ -39,7 +39,10 @@ impl Ports {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
             socket.set_reuse_address(true)?; // a TcpListener sets it too, on Unix
             socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
-            let port = socket.local_addr()?.as_socket().map_or(0, |addr| addr.port());
+            let port = socket
+                .local_addr()?
+                .as_socket()
+                .map_or(0, |addr| addr.port());
             Ok((socket, port))
         };
         let (socket, real) = real().map_err(|e| format!("cannot reserve a port: {e}"))?;
@@ -51,7 +54,9 @@ impl Ports {
     /// Takes the pairs from two lines that differ only in their ports.
     pub fn learn(&mut self, page: &str, real: &str) {
         let ports = |line: &str| -> Vec<u16> {
-            PORT.captures_iter(line).filter_map(|found| found[2].parse().ok()).collect()
+            PORT.captures_iter(line)
+                .filter_map(|found| found[2].parse().ok())
+                .collect()
         };
         for (page, real) in ports(page).into_iter().zip(ports(real)) {
             self.set(page, real);
@@ -60,7 +65,12 @@ impl Ports {
 
     /// A line of the screen, with the page's ports in the place of the real ones.
     pub fn to_page(&self, line: &str) -> String {
-        replace_ports(line, |port| self.pairs.iter().find(|p| p.1 == port).map(|p| p.0.to_string()))
+        replace_ports(line, |port| {
+            self.pairs
+                .iter()
+                .find(|p| p.1 == port)
+                .map(|p| p.0.to_string())
+        })
     }
 
     /// A line of a page or, after [`Ports::to_page`], of the screen, with `<port>` for each port
@@ -108,7 +118,10 @@ mod tests {
         ports.set(8801, 40_000);
         let screen = ports.to_page("127.0.0.1:40000 serves 127.0.0.1:50312");
         assert_eq!(screen, "127.0.0.1:8801 serves 127.0.0.1:50312");
-        assert_eq!(ports.redact(&screen), "127.0.0.1:8801 serves 127.0.0.1:<port>");
+        assert_eq!(
+            ports.redact(&screen),
+            "127.0.0.1:8801 serves 127.0.0.1:<port>"
+        );
         assert_eq!(ports.redact("127.0.0.1:8802"), "127.0.0.1:8802");
     }
 
@@ -117,10 +130,16 @@ mod tests {
         let ports = Ports::default();
         for (line, redacted) in [
             ("at 2026-11-20 13:40:59", "at <date> <time>"),
-            ("2026/11/20 13:40:59.123 in 0.043 ms", "<date> <time> in <duration>"),
+            (
+                "2026/11/20 13:40:59.123 in 0.043 ms",
+                "<date> <time> in <duration>",
+            ),
             ("12 µs, 3s, 1,200 ns", "<duration>, <duration>, <duration>"),
             ("35 B/s, 1.2 GiB/s", "<speed>, <speed>"),
-            ("12 bytes in 1 read, os error 104, 3 seats", "12 bytes in 1 read, os error 104, 3 seats"),
+            (
+                "12 bytes in 1 read, os error 104, 3 seats",
+                "12 bytes in 1 read, os error 104, 3 seats",
+            ),
         ] {
             assert_eq!(ports.redact(line), redacted);
         }

@@ -111,7 +111,11 @@ enum Step {
     /// The screen shows a line.
     Show(String),
     /// The screen shows a prompt; something is typed or pressed there.
-    Input { prompt: String, input: Input, line: String },
+    Input {
+        prompt: String,
+        input: Input,
+        line: String,
+    },
 }
 
 #[derive(Clone)]
@@ -155,7 +159,11 @@ impl Run {
         if finished && !current.is_empty() {
             lines.push(std::mem::take(&mut current).trim_end().to_owned());
         }
-        Screen { lines, current, finished }
+        Screen {
+            lines,
+            current,
+            finished,
+        }
     }
 }
 
@@ -169,11 +177,26 @@ impl<'a> Replay<'a> {
             if !matches!(steps.first(), Some(Step::Start(_))) {
                 group += 1;
             }
-            parts.push(Part { block: block.clone(), steps, next: 0, typed: false, group });
+            parts.push(Part {
+                block: block.clone(),
+                steps,
+                next: 0,
+                typed: false,
+                group,
+            });
         }
         let (ring, bell) = mpsc::channel();
         let (runs, ports) = (Vec::new(), Ports::default());
-        Replay { page, mode, parts, runs, ports, ring, bell, force: false }
+        Replay {
+            page,
+            mode,
+            parts,
+            runs,
+            ports,
+            ring,
+            bell,
+            force: false,
+        }
     }
 
     /// Lets the page's port stand for itself.
@@ -232,7 +255,10 @@ impl<'a> Replay<'a> {
 
         if let Step::Start(command) = &part.steps[part.next] {
             let command = command.clone();
-            if self.run_of(number).is_some_and(|run| !run.terminal.finished()) {
+            if self
+                .run_of(number)
+                .is_some_and(|run| !run.terminal.finished())
+            {
                 return Ok(false);
             }
             self.pause();
@@ -245,13 +271,19 @@ impl<'a> Replay<'a> {
         let waits_for_others = self.interrupt_must_wait(index);
         let (part, ports, mode) = (&mut self.parts[index], &mut self.ports, self.mode);
         let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) else {
-            return Err(Trouble::Complaint(format!("{place}: no program runs in terminal {number}")));
+            return Err(Trouble::Complaint(format!(
+                "{place}: no program runs in terminal {number}"
+            )));
         };
         if part.next == 0 && !part.typed && run.shown_in.last().is_some_and(|s| s.0 != index) {
             let lines = run.screen().lines.len();
             run.shown_in.push((index, lines));
         }
-        let Screen { lines, current, finished } = run.screen();
+        let Screen {
+            lines,
+            current,
+            finished,
+        } = run.screen();
         if let (Some(port), Some(first)) = (run.chooses, lines.first()) {
             let address = first.strip_prefix("listening on 127.0.0.1:");
             if let Some(real) = address.and_then(|port| port.parse().ok()) {
@@ -265,7 +297,8 @@ impl<'a> Replay<'a> {
             Step::Show(line) => line,
             Step::Input { line, .. } if part.typed => line,
             Step::Input { prompt, input, .. } => {
-                let ready = current == *prompt && (lines.len() == run.seen || mode == Mode::Rewrite);
+                let ready =
+                    current == *prompt && (lines.len() == run.seen || mode == Mode::Rewrite);
                 if (ready && !waits_for_others) || self.force {
                     self.force = false;
                     let (prompt, input) = (prompt.clone(), input.clone());
@@ -282,7 +315,9 @@ impl<'a> Replay<'a> {
                     return Ok(true);
                 }
                 if mode != Mode::Rewrite && (lines.len() > run.seen || finished) {
-                    let shown = lines.get(run.seen).map_or("(the program has ended)", String::as_str);
+                    let shown = lines
+                        .get(run.seen)
+                        .map_or("(the program has ended)", String::as_str);
                     let expected = format!("{prompt}(a prompt)");
                     return Err(differs(&place, number, &expected, shown));
                 }
@@ -321,11 +356,16 @@ impl<'a> Replay<'a> {
         place: &str,
     ) -> Result<(), Trouble> {
         let command = CommandLine::new(command);
-        let restarts = command.serves().is_some_and(|port| self.servers_on(port) > 1);
-        let runnable = command.to_run(&mut self.ports, restarts).map_err(|trouble| match trouble {
-            Unrunnable::Missing(program) => Trouble::Missing(program),
-            Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
-        })?;
+        let restarts = command
+            .serves()
+            .is_some_and(|port| self.servers_on(port) > 1);
+        let runnable =
+            command
+                .to_run(&mut self.ports, restarts)
+                .map_err(|trouble| match trouble {
+                    Unrunnable::Missing(program) => Trouble::Missing(program),
+                    Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
+                })?;
         let terminal = Terminal::start(&runnable.argv, self.ring.clone())
             .map_err(|message| Trouble::Complaint(format!("{place}: {message}")))?;
         self.runs.push(Run {
@@ -362,20 +402,31 @@ impl<'a> Replay<'a> {
     /// Whether the next step is a `^C` that ends the program when the rest has happened.
     fn interrupt_must_wait(&self, index: usize) -> bool {
         let part = &self.parts[index];
-        let Some(Step::Input { prompt, input: Input::Key(Key::C), .. }) = part.steps.get(part.next)
+        let Some(Step::Input {
+            prompt,
+            input: Input::Key(Key::C),
+            ..
+        }) = part.steps.get(part.next)
         else {
             return false;
         };
         let below = &self.parts[index + 1..];
         part.next > 0
             && prompt.is_empty()
-            && !below.iter().take_while(|p| p.group == part.group).all(|p| self.happened(p))
+            && !below
+                .iter()
+                .take_while(|p| p.group == part.group)
+                .all(|p| self.happened(p))
     }
 
     /// Whether everything that the block shows has happened. While rewriting nobody knows yet
     /// how much that is, so it has happened when the program has ended.
     fn happened(&self, part: &Part) -> bool {
-        let run = self.runs.iter().rev().find(|run| run.number == part.block.terminal);
+        let run = self
+            .runs
+            .iter()
+            .rev()
+            .find(|run| run.number == part.block.terminal);
         let ended = run.is_some_and(|run| run.terminal.exited());
         part.complete() && (ended || self.mode != Mode::Rewrite)
     }
@@ -424,9 +475,8 @@ impl<'a> Replay<'a> {
 
     /// Rewriting: gives up the first step that waits. Says whether there was one.
     fn skip_step(&mut self) -> bool {
-        let waiting = (0..self.parts.len()).find(|&i| {
-            !self.parts[i].complete() && (self.parts[i].next > 0 || self.may_begin(i))
-        });
+        let waiting = (0..self.parts.len())
+            .find(|&i| !self.parts[i].complete() && (self.parts[i].next > 0 || self.may_begin(i)));
         let Some(index) = waiting else { return false };
         let part = &mut self.parts[index];
         if matches!(part.steps[part.next], Step::Input { .. }) && !part.typed && !self.force {
@@ -441,9 +491,8 @@ impl<'a> Replay<'a> {
 
     /// What nothing happened for so long.
     fn stuck(&mut self) -> Trouble {
-        let waiting = (0..self.parts.len()).find(|&i| {
-            !self.parts[i].complete() && (self.parts[i].next > 0 || self.may_begin(i))
-        });
+        let waiting = (0..self.parts.len())
+            .find(|&i| !self.parts[i].complete() && (self.parts[i].next > 0 || self.may_begin(i)));
         let Some(index) = waiting else {
             let place = self.page.place(self.parts[0].block.start);
             let running = self.runs.iter_mut().filter_map(|run| {
@@ -463,14 +512,24 @@ impl<'a> Replay<'a> {
             let lines = lines.get(run.seen..).unwrap_or(&[]).join("\n          ");
             format!("{lines}{current}")
         });
-        differs(&place, number, &expected, &format!("{shown} (for {} s)", PATIENCE.as_secs()))
+        differs(
+            &place,
+            number,
+            &expected,
+            &format!("{shown} (for {} s)", PATIENCE.as_secs()),
+        )
     }
 
     /// After a rewrite: what each block should hold.
     fn rewritten(&mut self) -> Vec<(std::ops::Range<usize>, Vec<String>)> {
         let mut contents: Vec<Vec<String>> = self.parts.iter().map(|_| Vec::new()).collect();
         for run in &mut self.runs {
-            let mut lines: Vec<String> = run.screen().lines.iter().map(|l| self.ports.to_page(l)).collect();
+            let mut lines: Vec<String> = run
+                .screen()
+                .lines
+                .iter()
+                .map(|l| self.ports.to_page(l))
+                .collect();
             for &line in &run.ended_at {
                 if let Some(line) = lines.get_mut(line) {
                     *line += " ^D";
@@ -479,8 +538,15 @@ impl<'a> Replay<'a> {
             for (i, &(part, from)) in run.shown_in.iter().enumerate() {
                 let to = run.shown_in.get(i + 1).map_or(lines.len(), |next| next.1);
                 if i == 0 {
-                    let commands = self.parts[part].block.lines.iter().filter(|l| l.starts_with("$ "));
-                    let started = contents[part].iter().filter(|l| l.starts_with("$ ")).count();
+                    let commands = self.parts[part]
+                        .block
+                        .lines
+                        .iter()
+                        .filter(|l| l.starts_with("$ "));
+                    let started = contents[part]
+                        .iter()
+                        .filter(|l| l.starts_with("$ "))
+                        .count();
                     contents[part].extend(commands.skip(started).take(1).cloned());
                 }
                 contents[part].extend_from_slice(lines.get(from..to).unwrap_or(&[]));
@@ -502,7 +568,10 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        let ranges = self.parts.iter().map(|p| p.block.start..p.block.start + p.block.lines.len());
+        let ranges = self
+            .parts
+            .iter()
+            .map(|p| p.block.start..p.block.start + p.block.lines.len());
         ranges.zip(contents).collect()
     }
 }
@@ -545,7 +614,11 @@ impl Step {
             "^D" => Input::Key(Key::D),
             _ => Input::Line(input),
         };
-        Step::Input { prompt, input, line: line.to_owned() }
+        Step::Input {
+            prompt,
+            input,
+            line: line.to_owned(),
+        }
     }
 }
 

@@ -66,9 +66,17 @@ impl Server {
             output.collect(stderr, |lines| &mut lines.stderr),
         ];
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Server { child, addr: unknown, output, readers };
+        let mut server = Server {
+            child,
+            addr: unknown,
+            output,
+            readers,
+        };
         let line = server.wait_for("the line 'listening on …'", |stdout, _| {
-            stdout.iter().find(|line| line.starts_with("listening on ")).cloned()
+            stdout
+                .iter()
+                .find(|line| line.starts_with("listening on "))
+                .cloned()
         });
         let addr = line.trim_start_matches("listening on ");
         server.addr = addr.parse().unwrap_or_else(|e| panic!("{line:?}: {e}"));
@@ -121,7 +129,11 @@ impl Server {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || lines.ended == 2 {
-                let ended = if lines.ended == 2 { "the program ended" } else { "no such thing came" };
+                let ended = if lines.ended == 2 {
+                    "the program ended"
+                } else {
+                    "no such thing came"
+                };
                 panic!(
                     "waited for {what}, but {ended}\nstdout: {:#?}\nstderr: {:#?}",
                     lines.stdout, lines.stderr
@@ -143,7 +155,11 @@ impl Server {
         let mut lines = self.output.lock();
         while lines.ended < 2 {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited for the program to exit\nstdout: {:#?}", lines.stdout);
+            assert!(
+                !left.is_zero(),
+                "waited for the program to exit\nstdout: {:#?}",
+                lines.stdout
+            );
             let waited = self.output.changed.wait_timeout(lines, left);
             lines = waited.expect("no thread panics while it holds the lines").0;
         }
@@ -169,9 +185,14 @@ impl Server {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()));
         let stat = stat.expect("the program has a folder in /proc until we wait for it");
         // The second field is the name in parentheses; utime and stime are the 14th and 15th.
-        let behind_name = stat.rsplit_once(") ").expect("the name is in parentheses").1;
+        let behind_name = stat
+            .rsplit_once(") ")
+            .expect("the name is in parentheses")
+            .1;
         let ticks = behind_name.split(' ').skip(11).take(2);
-        let ticks: u64 = ticks.map(|n| n.parse::<u64>().expect("a count of ticks")).sum();
+        let ticks: u64 = ticks
+            .map(|n| n.parse::<u64>().expect("a count of ticks"))
+            .sum();
         Duration::from_millis(ticks * 10) // Linux tells it in hundredths of a second
     }
 
@@ -192,7 +213,9 @@ impl Drop for Server {
 
 impl Output {
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().expect("no thread panics while it holds the lines")
+        self.lines
+            .lock()
+            .expect("no thread panics while it holds the lines")
     }
 
     fn collect(

@@ -47,7 +47,11 @@ impl Terminal {
     /// Starts a program with its arguments in the workspace's folder. `bell` is rung whenever the
     /// screen changes and when the program exits.
     pub fn start(command: &[OsString], bell: Sender<()>) -> Result<Terminal, String> {
-        let size = PtySize { rows: ROWS.get(), cols: COLUMNS.get(), ..PtySize::default() };
+        let size = PtySize {
+            rows: ROWS.get(),
+            cols: COLUMNS.get(),
+            ..PtySize::default()
+        };
         let pair = native_pty_system()
             .openpty(size)
             .map_err(|e| format!("cannot open a pseudo-terminal: {e}"))?;
@@ -94,7 +98,14 @@ impl Terminal {
             }
         });
 
-        Ok(Terminal { screen, keyboard, killer, _master: pair.master, slave: Some(pair.slave), interrupted: false })
+        Ok(Terminal {
+            screen,
+            keyboard,
+            killer,
+            _master: pair.master,
+            slave: Some(pair.slave),
+            interrupted: false,
+        })
     }
 
     /// Types text and presses Enter.
@@ -159,5 +170,7 @@ impl Drop for Terminal {
 }
 
 fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
-    screen.lock().expect("no thread panics while it holds the screen")
+    screen
+        .lock()
+        .expect("no thread panics while it holds the screen")
 }

@@ -13,13 +13,13 @@ use shared::{Addr, Failure, escape, say};
 
 /// The longest message, in bytes. All of it is written before anything is read, so it must fit
 /// into the buffers between the two programs; lesson 2 shows what happens otherwise.
-const MAX_MESSAGE: usize = 128 * 1024;
+const MAX_MESSAGE: usize = 100 * 1024;
 
 /// Send one message, say that it is done, and print what comes back.
 #[derive(Parser)]
 #[command(after_help = "Example:\n  echo-client \"hello, world\"")]
 struct Args {
-    /// What to send, at most 128 KiB
+    /// What to send, at most 100 KiB
     #[arg(default_value = "hello")]
     message: OsString,
 

@@ -15,26 +15,44 @@ pub fn run(lesson: &Lesson) -> Result<(), Failure> {
     build(lesson)?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
-    let session = sessions.first().ok_or_else(|| Failure::new("the page has no session"))?;
+    let session = sessions
+        .first()
+        .ok_or_else(|| Failure::new("the page has no session"))?;
 
-    say!("{}\n", paint(Style::new().bold(), &format!("Lesson {}, {}", lesson.number, lesson.title)));
+    say!(
+        "{}\n",
+        paint(
+            Style::new().bold(),
+            &format!("Lesson {}, {}", lesson.number, lesson.title)
+        )
+    );
     let mut replay = Replay::new(&page, session, Mode::Demo);
     if TcpListener::bind(("127.0.0.1", lesson.port())).is_ok() {
         replay.use_port(lesson.port());
     } else {
-        say!("Another program uses port {}: the demonstration takes another one.\n", lesson.port());
+        say!(
+            "Another program uses port {}: the demonstration takes another one.\n",
+            lesson.port()
+        );
     }
     let commands = session.commands();
     let played = replay.play(&mut |terminal, line| {
-        let colour = [AnsiColor::Green, AnsiColor::Cyan, AnsiColor::Yellow][terminal.saturating_sub(1) % 3];
+        let colour =
+            [AnsiColor::Green, AnsiColor::Cyan, AnsiColor::Yellow][terminal.saturating_sub(1) % 3];
         let label = paint(colour.on_default(), &format!("terminal {terminal} │"));
-        let line = if line.starts_with("$ ") { paint(Style::new().bold(), line) } else { line.to_owned() };
+        let line = if line.starts_with("$ ") {
+            paint(Style::new().bold(), line)
+        } else {
+            line.to_owned()
+        };
         say!("{label} {line}");
     });
     match played {
         Ok(()) => {}
         Err(Trouble::Missing(program)) => {
-            return Err(Failure::new(format!("this session needs {program}, which this machine lacks")));
+            return Err(Failure::new(format!(
+                "this session needs {program}, which this machine lacks"
+            )));
         }
         Err(Trouble::Complaint(complaint)) => return Err(Failure::new(complaint)),
     }
@@ -43,7 +61,11 @@ pub fn run(lesson: &Lesson) -> Result<(), Failure> {
     for (terminal, command) in commands {
         say!("  {terminal}  {}", paint(Style::new().bold(), command));
     }
-    say!("Then read {}; the code is in lessons/{}/src/bin/.", lesson.page(), lesson.folder);
+    say!(
+        "Then read {}; the code is in lessons/{}/src/bin/.",
+        lesson.page(),
+        lesson.folder
+    );
     Ok(())
 }
 
@@ -51,10 +73,17 @@ pub fn run(lesson: &Lesson) -> Result<(), Failure> {
 fn build(lesson: &Lesson) -> Result<(), Failure> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--package", lesson.package, "--bins"]).current_dir(workspace());
-    let status = build.status().map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
+    build
+        .args(["build", "--package", lesson.package, "--bins"])
+        .current_dir(workspace());
+    let status = build
+        .status()
+        .map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
     if status.success() {
         return Ok(());
     }
-    Err(Failure::new(format!("cargo could not build the package {}", lesson.package)))
+    Err(Failure::new(format!(
+        "cargo could not build the package {}",
+        lesson.package
+    )))
 }

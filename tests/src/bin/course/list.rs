@@ -9,7 +9,10 @@ use crate::paint;
 /// Prints the lessons.
 pub fn run() -> Result<(), Failure> {
     let bold = Style::new().bold();
-    say!("{}", paint(bold, "Two Terminals: socket programming in blocking Rust"));
+    say!(
+        "{}",
+        paint(bold, "Two Terminals: socket programming in blocking Rust")
+    );
     for lesson in LESSONS {
         let number = paint(AnsiColor::Green.on_default(), &lesson.number.to_string());
         say!("\n  {number}  {}", lesson.title);

@@ -41,7 +41,9 @@ fn main() -> ExitCode {
 
 /// The lesson of that number.
 fn lesson(number: &str) -> Result<&'static Lesson, String> {
-    let found = LESSONS.iter().find(|lesson| lesson.number.to_string() == number);
+    let found = LESSONS
+        .iter()
+        .find(|lesson| lesson.number.to_string() == number);
     found.ok_or_else(|| {
         let last = LESSONS.last().map_or(0, |lesson| lesson.number);
         format!("expected the number of a lesson, 1 to {last}")

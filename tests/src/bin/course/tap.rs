@@ -48,10 +48,18 @@ pub struct Args {
 /// Passes on whatever comes, until Ctrl-C.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let default = |port: u16| -> Addr {
-        format!("127.0.0.1:{port}").parse().expect("host and port are given")
+        format!("127.0.0.1:{port}")
+            .parse()
+            .expect("host and port are given")
     };
-    let addr = args.addr.clone().unwrap_or_else(|| default(9800 + args.lesson.number));
-    let to = args.to.clone().unwrap_or_else(|| default(args.lesson.port()));
+    let addr = args
+        .addr
+        .clone()
+        .unwrap_or_else(|| default(9800 + args.lesson.number));
+    let to = args
+        .to
+        .clone()
+        .unwrap_or_else(|| default(args.lesson.port()));
     let delay = Duration::from_millis(args.delay);
     if args.udp || args.lesson.udp {
         tap_datagrams(&addr, &to, delay)
@@ -63,7 +71,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn tap_connections(addr: &Addr, to: Addr, delay: Duration) -> Result<(), Failure> {
     let bind_failed = |e| Failure::bind(addr, e);
     let listener = TcpListener::bind(addr).map_err(bind_failed)?;
-    say!("listening on {}", listener.local_addr().map_err(bind_failed)?);
+    say!(
+        "listening on {}",
+        listener.local_addr().map_err(bind_failed)?
+    );
     say!("passing everything on to {to}");
     let mut number = 0;
     loop {
@@ -101,7 +112,12 @@ fn connection(number: usize, client: TcpStream, to: &Addr, delay: Duration) {
     // The tap must not hold back what the programs send.
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);
-    let link = Link { number, client, server, reset: AtomicBool::new(false) };
+    let link = Link {
+        number,
+        client,
+        server,
+        reset: AtomicBool::new(false),
+    };
     thread::scope(|scope| {
         for direction in [Direction::ToServer, Direction::ToClient] {
             let (queue, queued) = mpsc::channel();
@@ -148,7 +164,10 @@ impl Link {
                 Ok(n) => {
                     show(self.number, &headline(direction, n));
                     show_bytes(&buffer[..n]);
-                    let sent = queue.send(Arrival { at, bytes: buffer[..n].to_vec() });
+                    let sent = queue.send(Arrival {
+                        at,
+                        bytes: buffer[..n].to_vec(),
+                    });
                     if n == 0 || sent.is_err() {
                         return;
                     }
@@ -207,7 +226,8 @@ fn tap_datagrams(addr: &Addr, to: &Addr, delay: Duration) -> Result<(), Failure>
         let (number, server) = match known {
             Some(known) => known,
             None => {
-                let server = connect_datagrams(local, to).map_err(|e| Failure::connect(to, "the lesson's server", e))?;
+                let server = connect_datagrams(local, to)
+                    .map_err(|e| Failure::connect(to, "the lesson's server", e))?;
                 let server = Arc::new(server);
                 clients.insert(client, (next, Arc::clone(&server)));
                 show(next, &format!("{client} sends its first datagram"));
@@ -235,7 +255,13 @@ fn connect_datagrams(local: SocketAddr, to: &Addr) -> std::io::Result<UdpSocket>
 }
 
 /// Passes the server's datagrams back to one client.
-fn answers(number: usize, server: &UdpSocket, socket: &Arc<UdpSocket>, client: SocketAddr, delay: Duration) {
+fn answers(
+    number: usize,
+    server: &UdpSocket,
+    socket: &Arc<UdpSocket>,
+    client: SocketAddr,
+    delay: Duration,
+) {
     let mut buffer = vec![0; 65_535];
     loop {
         match server.recv(&mut buffer) {
@@ -249,7 +275,10 @@ fn answers(number: usize, server: &UdpSocket, socket: &Arc<UdpSocket>, client: S
                     }
                 });
             }
-            Err(error) => show(number, &format!("{}  nobody there ({error})", arrow(Direction::ToClient))),
+            Err(error) => show(
+                number,
+                &format!("{}  nobody there ({error})", arrow(Direction::ToClient)),
+            ),
         }
     }
 }
@@ -295,7 +324,13 @@ fn show_bytes(bytes: &[u8]) {
         let hex: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
         let text: String = row
             .iter()
-            .map(|&byte| if byte == b' ' || byte.is_ascii_graphic() { char::from(byte) } else { '.' })
+            .map(|&byte| {
+                if byte == b' ' || byte.is_ascii_graphic() {
+                    char::from(byte)
+                } else {
+                    '.'
+                }
+            })
             .collect();
         say!("    {:<47}  {text}", hex.join(" "));
     }
