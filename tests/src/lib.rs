@@ -4,6 +4,7 @@
 //! - [`check_page`] replays a page's transcripts and compares its excerpts with the source.
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
+//! - [`Reserved`] is an address at which nobody listens.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
 //!
@@ -17,6 +18,7 @@ mod page;
 mod program;
 mod redact;
 mod replay;
+mod reserved;
 mod server;
 mod terminal;
 
@@ -29,6 +31,7 @@ use std::time::Duration;
 pub use lessons::{LESSONS, Lesson};
 pub use page::{Block, Page, Session};
 pub use replay::{Mode, Replay, Trouble};
+pub use reserved::Reserved;
 pub use server::Server;
 
 /// How long any single wait may take. Only a failing test waits that long; a busy machine is

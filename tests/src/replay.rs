@@ -3,12 +3,13 @@
 //!
 //! Several terminals are played at once, so the order in which things happen matters:
 //!
-//! - A block that starts with `$ ` begins when every block above it has shown its first line.
-//! - A block that goes on with a program begins when every block above it is complete.
+//! - A terminal's first block begins when every block above it has shown its first line.
+//! - A terminal's later blocks begin when everything above has happened: all lines are there, and
+//!   the programs of terminals that do not come again have ended.
 //! - Inside a block, what stands behind a prompt is typed when the prompt is there and all lines
-//!   above it have appeared.
+//!   above it have appeared. A second `$ ` waits for the end of the first program.
 //! - `^C` at the start of a block, or right behind a prompt, is pressed like any input. Otherwise
-//!   it is pressed when also the blocks below are complete, up to one that goes on.
+//!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
 
 use std::sync::LazyLock;
@@ -24,7 +25,7 @@ use crate::redact::Ports;
 use crate::terminal::{Key, Terminal};
 
 /// How long a rewrite waits for a line before it takes the screen as it is.
-const REWRITE_PATIENCE: Duration = Duration::from_millis(1500);
+const REWRITE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Replays a page's sessions. With `rewrite`, the transcripts are taken from the screens.
 pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
@@ -101,8 +102,12 @@ struct Part {
     next: usize,
     /// The input of the next step has been typed; what remains is to see it on the screen.
     typed: bool,
-    /// The blocks from one that goes on with a program up to before the next such block.
+    /// A terminal's later block, and the blocks below it up to the next such block.
     group: usize,
+    /// Whether it is its terminal's first block in the session.
+    first: bool,
+    /// Whether it is its terminal's last.
+    last: bool,
 }
 
 enum Step {
@@ -135,8 +140,10 @@ struct Run {
     reported: usize,
     /// The page's port whose real one its first line tells.
     chooses: Option<u16>,
-    /// The parts that show it, and how many lines its screen had when each of them began.
-    shown_in: Vec<(usize, usize)>,
+    /// The parts that show it.
+    parts: Vec<usize>,
+    /// How many lines its screen had when a group of blocks began.
+    at_group: Vec<(usize, usize)>,
     /// The lines in which Ctrl-D was pressed, which the screen does not show.
     ended_at: Vec<usize>,
 }
@@ -172,17 +179,21 @@ impl<'a> Replay<'a> {
     pub fn new(page: &'a Page, session: &Session, mode: Mode) -> Replay<'a> {
         let mut group = 0;
         let mut parts: Vec<Part> = Vec::new();
-        for block in &session.blocks {
-            let steps: Vec<Step> = block.lines.iter().map(|line| Step::parse(line)).collect();
-            if !matches!(steps.first(), Some(Step::Start(_))) {
-                group += 1;
-            }
+        for (i, block) in session.blocks.iter().enumerate() {
+            let same = |other: &Block| other.terminal == block.terminal;
+            let first = !session.blocks[..i].iter().any(same);
+            let last = !session.blocks[i + 1..].iter().any(same);
+            group += usize::from(!first);
+            let steps = block.lines.iter().map(|line| Step::parse(line)).collect();
+            let (block, next, typed) = (block.clone(), 0, false);
             parts.push(Part {
-                block: block.clone(),
+                block,
                 steps,
-                next: 0,
-                typed: false,
+                next,
+                typed,
                 group,
+                first,
+                last,
             });
         }
         let (ring, bell) = mpsc::channel();
@@ -250,6 +261,16 @@ impl<'a> Replay<'a> {
         if part.complete() || (part.next == 0 && !part.typed && !self.may_begin(index)) {
             return Ok(false);
         }
+        if part.next == 0 && !part.typed {
+            let group = part.group;
+            for run in &mut self.runs {
+                if run.at_group.last().is_none_or(|mark| mark.0 < group) {
+                    let lines = run.screen().lines.len();
+                    run.at_group.push((group, lines));
+                }
+            }
+        }
+        let part = &self.parts[index];
         let number = part.block.terminal;
         let place = self.page.place(part.block.start + part.next);
 
@@ -275,9 +296,8 @@ impl<'a> Replay<'a> {
                 "{place}: no program runs in terminal {number}"
             )));
         };
-        if part.next == 0 && !part.typed && run.shown_in.last().is_some_and(|s| s.0 != index) {
-            let lines = run.screen().lines.len();
-            run.shown_in.push((index, lines));
+        if run.parts.last() != Some(&index) {
+            run.parts.push(index);
         }
         let Screen {
             lines,
@@ -374,7 +394,8 @@ impl<'a> Replay<'a> {
             seen: 0,
             reported: 0,
             chooses: runnable.chooses,
-            shown_in: vec![(index, 0)],
+            parts: vec![index],
+            at_group: Vec::new(),
             ended_at: Vec::new(),
         });
         Ok(())
@@ -393,9 +414,10 @@ impl<'a> Replay<'a> {
 
     fn may_begin(&self, index: usize) -> bool {
         let above = &self.parts[..index];
-        match self.parts[index].steps.first() {
-            Some(Step::Start(_)) => above.iter().all(Part::under_way),
-            _ => above.iter().all(Part::complete),
+        if self.parts[index].first {
+            above.iter().all(Part::under_way)
+        } else {
+            above.iter().all(|part| self.happened(part))
         }
     }
 
@@ -419,16 +441,12 @@ impl<'a> Replay<'a> {
                 .all(|p| self.happened(p))
     }
 
-    /// Whether everything that the block shows has happened. While rewriting nobody knows yet
-    /// how much that is, so it has happened when the program has ended.
+    /// Whether everything that the block shows has happened, and its program has ended if the
+    /// session does not come back to it.
     fn happened(&self, part: &Part) -> bool {
-        let run = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| run.number == part.block.terminal);
-        let ended = run.is_some_and(|run| run.terminal.exited());
-        part.complete() && (ended || self.mode != Mode::Rewrite)
+        let number = part.block.terminal;
+        let run = self.runs.iter().rev().find(|run| run.number == number);
+        part.complete() && (!part.last || run.is_some_and(|run| run.terminal.exited()))
     }
 
     fn run_of(&mut self, number: usize) -> Option<&mut Run> {
@@ -463,8 +481,8 @@ impl<'a> Replay<'a> {
         }
         for run in &mut self.runs {
             if let Some(line) = run.screen().lines.get(run.seen) {
-                let (index, _) = run.shown_in.last().expect("a run begins in a part");
-                let block = &self.parts[*index].block;
+                let index = *run.parts.last().expect("a run begins in a part");
+                let block = &self.parts[index].block;
                 let place = self.page.place(block.start + block.lines.len() - 1);
                 let shown = self.ports.to_page(line);
                 return Err(differs(&place, run.number, "(no further line)", &shown));
@@ -535,21 +553,28 @@ impl<'a> Replay<'a> {
                     *line += " ^D";
                 }
             }
-            for (i, &(part, from)) in run.shown_in.iter().enumerate() {
-                let to = run.shown_in.get(i + 1).map_or(lines.len(), |next| next.1);
+            // What appeared since a group began belongs to the next block that shows this program.
+            let from = |i: usize| match i.checked_sub(1) {
+                None => 0,
+                Some(before) => {
+                    let group = self.parts[run.parts[before]].group + 1;
+                    let mark = run.at_group.iter().find(|mark| mark.0 == group);
+                    mark.map_or(lines.len(), |mark| mark.1)
+                }
+            };
+            for (i, &part) in run.parts.iter().enumerate() {
+                let to = if i + 1 < run.parts.len() {
+                    from(i + 1)
+                } else {
+                    lines.len()
+                };
                 if i == 0 {
-                    let commands = self.parts[part]
-                        .block
-                        .lines
-                        .iter()
-                        .filter(|l| l.starts_with("$ "));
-                    let started = contents[part]
-                        .iter()
-                        .filter(|l| l.starts_with("$ "))
-                        .count();
+                    let is_command = |line: &&String| line.starts_with("$ ");
+                    let commands = self.parts[part].block.lines.iter().filter(is_command);
+                    let started = contents[part].iter().filter(is_command).count();
                     contents[part].extend(commands.skip(started).take(1).cloned());
                 }
-                contents[part].extend_from_slice(lines.get(from..to).unwrap_or(&[]));
+                contents[part].extend_from_slice(lines.get(from(i)..to).unwrap_or(&[]));
             }
         }
         // A line that differs only in what varies from run to run stays as it is, and a client

@@ -196,6 +196,17 @@ impl Server {
         Duration::from_millis(ticks * 10) // Linux tells it in hundredths of a second
     }
 
+    /// How much time the processors spend on it during a span of time.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time_during(&self, span: Duration) -> Duration {
+        let before = self.cpu_time();
+        thread::sleep(span); // nothing is waited for: this is what is measured
+        self.cpu_time() - before
+    }
+
     fn kill(&mut self) {
         let _ = self.child.kill(); // it may have exited already
         let _ = self.child.wait();
