@@ -69,12 +69,19 @@ pub fn programs() -> PathBuf {
 pub fn check_page(path: &str) {
     let rewrite = std::env::var_os("COURSE_REWRITE").is_some_and(|v| v == "1");
     let mut page = Page::read(path).unwrap_or_else(|e| panic!("{e}"));
-    let mut complaints = excerpts::check(&mut page, rewrite);
-    complaints.extend(replay::check(&mut page, rewrite));
+    let complaints = check(&mut page, rewrite);
     if rewrite {
         page.write().unwrap_or_else(|e| panic!("{e}"));
     }
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
+}
+
+/// What is not true in a page: one complaint for each excerpt and each session that differs, with
+/// file and line. With `rewrite`, the page is made true instead, as far as that is possible.
+pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
+    let mut complaints = excerpts::check(page, rewrite);
+    complaints.extend(replay::check(page, rewrite));
+    complaints
 }
 
 /// Replays transcripts as they stand in a page: `**Terminal 1**` and a `console` block, and so on.
@@ -83,7 +90,7 @@ pub fn check_page(path: &str) {
 /// With both versions of the first line that differs.
 #[track_caller]
 pub fn play(transcripts: &str) {
-    let complaints = replay::check(&mut Page::from_text("transcript", transcripts), false);
+    let complaints = check(&mut Page::from_text("transcript", transcripts), false);
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
 }
 

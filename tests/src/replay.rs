@@ -85,6 +85,8 @@ pub enum Trouble {
 pub struct Replay<'a> {
     page: &'a Page,
     mode: Mode,
+    /// How long nothing may happen.
+    pub patience: Duration,
     parts: Vec<Part>,
     runs: Vec<Run>,
     ports: Ports,
@@ -196,11 +198,16 @@ impl<'a> Replay<'a> {
                 last,
             });
         }
+        let patience = match mode {
+            Mode::Rewrite => REWRITE_PATIENCE,
+            Mode::Check | Mode::Demo => PATIENCE,
+        };
         let (ring, bell) = mpsc::channel();
         let (runs, ports) = (Vec::new(), Ports::default());
         Replay {
             page,
             mode,
+            patience,
             parts,
             runs,
             ports,
@@ -237,11 +244,7 @@ impl<'a> Replay<'a> {
                 last_progress = Instant::now();
                 continue;
             }
-            let patience = match self.mode {
-                Mode::Rewrite => REWRITE_PATIENCE,
-                Mode::Check | Mode::Demo => PATIENCE,
-            };
-            let left = patience.saturating_sub(last_progress.elapsed());
+            let left = self.patience.saturating_sub(last_progress.elapsed());
             if self.bell.recv_timeout(left).is_err() {
                 if self.mode != Mode::Rewrite || !self.skip_step() {
                     return Err(self.stuck());
@@ -276,11 +279,18 @@ impl<'a> Replay<'a> {
 
         if let Step::Start(command) = &part.steps[part.next] {
             let command = command.clone();
-            if self
-                .run_of(number)
-                .is_some_and(|run| !run.terminal.finished())
-            {
-                return Ok(false);
+            let checks = self.mode != Mode::Rewrite;
+            if let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) {
+                let Screen {
+                    lines, finished, ..
+                } = run.screen();
+                if !finished {
+                    return Ok(false);
+                }
+                if let Some(line) = lines.get(run.seen).filter(|_| checks) {
+                    let line = self.ports.to_page(line);
+                    return Err(differs(&place, number, &format!("$ {command}"), &line));
+                }
             }
             self.pause();
             watch(number, &format!("$ {command}"));
@@ -351,10 +361,11 @@ impl<'a> Replay<'a> {
             Some(shown) if ports.redact(&shown) == redacted => run.seen += 1,
             _ if mode == Mode::Rewrite => {
                 let same = |line: &String| ports.redact(&ports.to_page(line)) == redacted;
-                let Some(further) = lines[run.seen.min(lines.len())..].iter().position(same) else {
-                    return Ok(false);
-                };
-                run.seen += further + 1;
+                match lines[run.seen.min(lines.len())..].iter().position(same) {
+                    Some(further) => run.seen += further + 1,
+                    None if finished => {} // it will not come any more
+                    None => return Ok(false),
+                }
             }
             Some(shown) => return Err(differs(&place, number, expected, &shown)),
             None if finished => {
@@ -534,7 +545,7 @@ impl<'a> Replay<'a> {
             &place,
             number,
             &expected,
-            &format!("{shown} (for {} s)", PATIENCE.as_secs()),
+            &format!("{shown} (for {:?})", self.patience),
         )
     }
 

@@ -31,6 +31,11 @@ fn the_page_is_true() {
 }
 
 #[test]
+fn the_readme_is_true() {
+    course::check_page("README.md");
+}
+
+#[test]
 fn serves_one_client_then_exits() {
     let server = Server::start(SERVER, &[]);
     let addr = server.addr().to_string();
