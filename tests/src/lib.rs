@@ -8,11 +8,14 @@
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
 //!
+//! For the exercises: the module [`exercise`].
+//!
 //! For `cargo course`: [`LESSONS`], and [`Replay`], which plays a session of a [`Page`] live.
 //!
 //! Every wait has a deadline of [`PATIENCE`] and says what it waited for.
 
 mod excerpts;
+pub mod exercise;
 mod lessons;
 mod page;
 mod program;
