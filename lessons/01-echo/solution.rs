@@ -58,9 +58,11 @@ fn explain(error: io::Error) -> AskError {
         ErrorKind::ConnectionRefused => AskError::NobodyListening,
         // A timeout of a socket is WouldBlock on Unix and TimedOut on Windows.
         ErrorKind::WouldBlock | ErrorKind::TimedOut => AskError::TimedOut,
-        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-            AskError::Reset
-        }
+        // NotConnected is what shutdown says if the reset has come before it.
+        ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected => AskError::Reset,
         _ => AskError::Other(error),
     }
 }

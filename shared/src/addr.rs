@@ -59,7 +59,7 @@ impl FromStr for Addr {
 }
 
 impl fmt::Display for Addr {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::escape(self.text.as_bytes()))
     }
 }

@@ -1,12 +1,13 @@
+use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-use crate::Addr;
+use crate::{Addr, warn};
 
 /// An error a person reads: what was tried, on which value, why it failed, and the remedy.
 ///
-/// It is displayed as `error: what was tried: cause` and, where there is a remedy, a second line
-/// `hint: …`.
+/// [`Failure::print`] shows it as `error: what was tried: cause` and, where there is a remedy, a
+/// second line `hint: …`.
 #[derive(Debug)]
 pub struct Failure {
     message: String,
@@ -27,6 +28,14 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Prints the error to stderr, and the hint if there is one.
+    pub fn print(&self) {
+        warn!("error: {self}");
+        if let Some(hint) = &self.hint {
+            warn!("hint: {hint}");
+        }
     }
 
     /// A server could not bind to `addr` and listen there.
@@ -72,20 +81,30 @@ impl Failure {
 
     /// A connection to `peer` broke while the program was `doing` something with it.
     pub fn broken(doing: &str, peer: impl fmt::Display, cause: io::Error) -> Failure {
+        if cause.kind() == ErrorKind::UnexpectedEof {
+            // std says "failed to fill whole buffer".
+            let message = format!("cannot {doing} {peer}: it closed before everything had come");
+            return Failure::new(message)
+                .hint("the other side has ended; its terminal may tell why");
+        }
         let failure = Failure::new(format!("cannot {doing} {peer}: {cause}"));
         match cause.kind() {
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => failure.hint(
-                "the other side stopped, or closed before it had read everything; its terminal tells more",
-            ),
-            ErrorKind::UnexpectedEof => {
-                failure.hint("the other side closed before everything had come; its terminal tells more")
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+                failure.hint(
+                    "the other side was stopped, or closed before it had read everything; \
+                     its terminal may tell why",
+                )
+            }
+            // A timeout of a socket is WouldBlock on Unix and TimedOut on Windows.
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                failure.hint("nothing came in time; is the other side busy with somebody else?")
             }
             _ => failure,
         }
     }
 
-    /// A name that nobody knows is found out before the kernel is asked for anything: the error
-    /// has no number of the operating system.
+    /// A failed lookup carries a code of getaddrinfo, not a number of the operating system's own
+    /// errors (on Unix; man 3 getaddrinfo).
     fn hint_for_unknown_host(self, cause: &io::Error) -> Failure {
         if cause.raw_os_error().is_some() {
             return self;
@@ -95,11 +114,9 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        Ok(())
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
+
+impl Error for Failure {}

@@ -2,7 +2,7 @@
 //!
 //! - [`main`] runs a program and ends it as every program of the course ends.
 //! - [`Addr`] is the value of `--addr`.
-//! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 teaches it.
+//! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 shows which errors there are.
 //! - [`say!`], [`warn!`], [`ask`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
@@ -23,7 +23,7 @@ pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<(), Failure>) -> Exit
     match run(A::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            warn!("{failure}");
+            failure.print();
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::process;
 
@@ -23,7 +23,7 @@ macro_rules! warn {
 }
 
 /// What [`say!`] calls.
-pub fn print_line(text: fmt::Arguments) {
+pub fn print_line(text: fmt::Arguments<'_>) {
     let mut stdout = io::stdout().lock();
     // stdout is flushed at each line's end, also into a pipe.
     if let Err(error) = writeln!(stdout, "{text}") {
@@ -32,7 +32,7 @@ pub fn print_line(text: fmt::Arguments) {
 }
 
 /// What [`warn!`] calls.
-pub fn print_warning(text: fmt::Arguments) {
+pub fn print_warning(text: fmt::Arguments<'_>) {
     // There is nowhere left to report that stderr is gone.
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -100,16 +100,20 @@ pub fn escape(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\n' | '\r' | '\t' => text.extend(c.escape_default()),
-                '\0'..='\x1f' | '\x7f' => text.push_str(&format!("\\x{:02x}", u32::from(c))),
+                '\0'..='\x1f' | '\x7f' => push_hex(&mut text, u32::from(c)),
                 _ if c.is_control() || turns_direction(c) => text.extend(c.escape_unicode()),
                 _ => text.push(c),
             }
         }
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            push_hex(&mut text, u32::from(*byte));
         }
     }
     text
+}
+
+fn push_hex(text: &mut String, byte: u32) {
+    write!(text, "\\x{byte:02x}").expect("writing to a String cannot fail");
 }
 
 /// The first 40 bytes or so, [escaped](escape), and `…` where more follows.

@@ -108,7 +108,7 @@ fn answers_before_the_client_has_finished() {
 fn reports_a_reset_and_fails() {
     let server = Server::start(SERVER, &[]);
     let stream = connect(server.addr());
-    server.wait_for_stdout("connected");
+    server.wait_for_stdout("accepted");
     reset(stream);
     let (status, _, stderr) = server.wait();
     assert_eq!(status.code(), Some(1));
@@ -117,7 +117,7 @@ fn reports_a_reset_and_fails() {
         "{stderr}"
     );
     assert!(
-        stderr.contains("\nhint: the other side stopped"),
+        stderr.contains("\nhint: the other side was stopped"),
         "{stderr}"
     );
 }

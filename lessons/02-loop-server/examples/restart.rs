@@ -29,7 +29,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
-    let addr = leave_time_wait(&args.addr).map_err(|e| Failure::bind(&args.addr, e))?;
+    let listener = TcpListener::bind(&args.addr).map_err(|e| Failure::bind(&args.addr, e))?;
+    let addr = leave_time_wait(listener)
+        .map_err(|e| Failure::new(format!("cannot serve a first client: {e}")))?;
     say!("{addr} has served a client and closed first");
 
     match bind_without_reuse(addr) {
@@ -44,8 +46,7 @@ fn run(args: Args) -> Result<(), Failure> {
 }
 
 /// A server's short life. Its side closes first, so its side keeps the connection in TIME_WAIT.
-fn leave_time_wait(addr: &Addr) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(addr)?;
+fn leave_time_wait(listener: TcpListener) -> io::Result<SocketAddr> {
     let addr = listener.local_addr()?;
     let client = TcpStream::connect(addr)?;
     let (server, _) = listener.accept()?;

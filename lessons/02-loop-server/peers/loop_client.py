@@ -5,6 +5,8 @@ for line in sys.stdin:
     message = line.rstrip("\n").encode()
     if not message:
         continue
+    if message == b"q":
+        break
     stream.sendall(message)
     echo = b""
     while len(echo) < len(message):            # the echo may come in pieces

@@ -1,7 +1,7 @@
 import socket, sys
 
 listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # std sets it for us
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) # Rust's std does this in bind
 listener.bind(("127.0.0.1", int(sys.argv[1])))
 listener.listen(128)
 print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)

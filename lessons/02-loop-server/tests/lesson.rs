@@ -176,7 +176,7 @@ fn survives_a_client_that_never_reads_and_then_vanishes() {
 fn survives_clients_that_are_reset_in_the_queue() {
     let server = Server::start(SERVER, &[]);
     let busy = connect(server.addr());
-    server.wait_for_stdout("connected");
+    server.wait_for_stdout("accepted");
     for _ in 0..3 {
         reset(connect(server.addr())); // the server is still with the first one
     }
@@ -266,9 +266,8 @@ fn the_client_says_when_the_server_is_gone() {
         .write_stdin("hello\n")
         .assert();
     run.code(1).stdout(diff("")).stderr(
-        starts_with(format!("error: cannot read from {addr}: ")).and(contains(
-            "\nhint: the other side closed before everything had come",
-        )),
+        starts_with(format!("error: cannot read from {addr}: "))
+            .and(contains("\nhint: the other side has ended")),
     );
     server.join().expect("the test's server does not fail");
 }
@@ -281,11 +280,11 @@ fn the_client_ends_at_ctrl_c_and_ctrl_d_and_q() {
 ```console
 $ cargo run -q --bin loop-server
 listening on 127.0.0.1:8802
-127.0.0.1:50000 connected
+accepted 127.0.0.1:50000
 127.0.0.1:50000 has finished; 0 bytes went back
-127.0.0.1:50000 connected
+accepted 127.0.0.1:50000
 127.0.0.1:50000 has finished; 2 bytes went back
-127.0.0.1:50000 connected
+accepted 127.0.0.1:50000
 127.0.0.1:50000 has finished; 0 bytes went back
 ^C
 ```
