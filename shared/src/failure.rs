@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use crate::{Addr, warn};
 
@@ -59,24 +60,23 @@ impl Failure {
 
     /// A client could not connect to `addr`, where `server` is the program that should listen.
     pub fn connect(addr: &Addr, server: &str, cause: io::Error) -> Failure {
-        let failure = Failure::new(format!("cannot connect to {addr}: {cause}"));
-        if addr.port() == 0 {
-            return failure.hint(
-                "port 0 is for servers; give the port from the server's line 'listening on …'",
-            );
-        }
-        match cause.kind() {
-            ErrorKind::ConnectionRefused => failure.hint(format!(
-                "nobody listens there; start the server in another terminal: \
-                 cargo run --bin {server} -- --addr {addr}"
-            )),
-            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                failure.hint(
-                    "no answer from that machine; check the address, the network and the firewall",
-                )
-            }
-            _ => failure.hint_for_unknown_host(&cause),
-        }
+        Failure::new(format!("cannot connect to {addr}: {cause}"))
+            .hint_for_absent_server(addr, server, &cause)
+    }
+
+    /// A client's datagrams cannot get to `addr`, where `server` is the program that should be.
+    pub fn unreachable(addr: &Addr, server: &str, cause: io::Error) -> Failure {
+        Failure::new(format!("cannot reach {addr}: {cause}"))
+            .hint_for_absent_server(addr, server, &cause)
+    }
+
+    /// No datagram came back from `addr` in the time that the program waited.
+    pub fn unanswered(addr: &Addr, waited: Duration) -> Failure {
+        let seconds = waited.as_secs_f64();
+        Failure::new(format!("no answer from {addr} within {seconds} s")).hint(
+            "UDP cannot tell whether anybody is there; \
+             the message or its answer may also be lost, or late",
+        )
     }
 
     /// A connection to `peer` broke while the program was `doing` something with it.
@@ -100,6 +100,26 @@ impl Failure {
                 failure.hint("nothing came in time; is the other side busy with somebody else?")
             }
             _ => failure,
+        }
+    }
+
+    fn hint_for_absent_server(self, addr: &Addr, server: &str, cause: &io::Error) -> Failure {
+        if addr.port() == 0 {
+            return self.hint(
+                "port 0 is for servers; give the port from the server's line 'listening on …'",
+            );
+        }
+        match cause.kind() {
+            ErrorKind::ConnectionRefused => self.hint(format!(
+                "nobody listens there; start the server in another terminal: \
+                 cargo run --bin {server} -- --addr {addr}"
+            )),
+            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                self.hint(
+                    "no answer from that machine; check the address, the network and the firewall",
+                )
+            }
+            _ => self.hint_for_unknown_host(cause),
         }
     }
 

@@ -3,15 +3,20 @@
 //! - [`main`] runs a program and ends it as every program of the course ends.
 //! - [`Addr`] is the value of `--addr`.
 //! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 shows which errors there are.
-//! - [`say!`], [`warn!`], [`ask`] and [`escape`] speak with the person at the terminal.
+//! - [`encode`] and [`decode`] turn texts into datagrams and back. Lesson 3 teaches them.
+//! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
 mod failure;
+mod seconds;
 mod terminal;
+mod text;
 
-pub use addr::Addr;
+pub use addr::{Addr, any_port};
 pub use failure::Failure;
-pub use terminal::{MAX_LINE, ask, escape, preview, print_line, print_warning};
+pub use seconds::seconds;
+pub use terminal::{MAX_LINE, ask, ask_text, escape, preview, print_line, print_warning};
+pub use text::{MAX_TEXT, TextError, decode, encode};
 
 use std::process::ExitCode;
 

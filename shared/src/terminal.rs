@@ -90,6 +90,24 @@ pub fn ask(prompt: &str) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(line))
 }
 
+/// Reads one line of text from stdin, as [`ask`] does. A line that is not UTF-8 is reported on
+/// stderr, and the next one is asked for.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_text(prompt: &str) -> Result<Option<String>, Failure> {
+    while let Some(line) = ask(prompt)? {
+        match String::from_utf8(line) {
+            Ok(text) => return Ok(Some(text)),
+            Err(error) => warn!(
+                "error: the line '{}' is not UTF-8",
+                preview(error.as_bytes())
+            ),
+        }
+    }
+    Ok(None)
+}
+
 /// Bytes from outside as text that is safe to print.
 ///
 /// Readable UTF-8 stays as it is. Control characters become `\n`, `\t`, `\x1b`, `\u{85}`, and so
