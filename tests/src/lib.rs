@@ -5,6 +5,7 @@
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
 //! - [`Reserved`] is an address at which nobody listens.
+//! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
 //!
@@ -25,7 +26,7 @@ mod reserved;
 mod server;
 mod terminal;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -156,6 +157,32 @@ fn patient(stream: TcpStream) -> TcpStream {
         .set_write_timeout(Some(PATIENCE))
         .expect("the timeout is not zero");
     stream
+}
+
+/// A UDP socket on a free port of this machine; every wait for a datagram fails after [`PATIENCE`].
+///
+/// # Panics
+/// If no port is free.
+#[track_caller]
+pub fn datagrams() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    socket
+}
+
+/// Waits for a datagram: its bytes, and who sent it.
+///
+/// # Panics
+/// If none comes in time.
+#[track_caller]
+pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = vec![0; 65_536];
+    let received = socket.recv_from(&mut buffer);
+    let (n, sender) = received.unwrap_or_else(|e| panic!("waited for a datagram: {e}"));
+    buffer.truncate(n);
+    (buffer, sender)
 }
 
 /// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -62,8 +63,9 @@ impl<'a> CommandLine<'a> {
     /// # Errors
     /// A program is missing on this machine, or was not built.
     pub fn to_run(&self, ports: &mut Ports, restarts: bool) -> Result<Runnable, Unrunnable> {
-        let mut text = self.complete();
+        let text = self.complete();
         let mut chooses = None;
+        let mut reals = Vec::new();
         for port in page_ports(&text) {
             let real = match ports.real(port) {
                 Some(real) => real,
@@ -73,8 +75,16 @@ impl<'a> CommandLine<'a> {
                 }
                 None => ports.reserve(port).map_err(Unrunnable::Other)?,
             };
-            text = text.replace(&port.to_string(), &real.to_string());
+            reals.push((port.to_string(), real.to_string()));
         }
+        if let Some(port) = self.serves() {
+            ports.give_up(port);
+        }
+        // All at once: a real port may contain the digits of a page's port.
+        let text = PORT.replace_all(&text, |found: &Captures| {
+            let real = reals.iter().find(|(port, _)| *port == found[0]);
+            real.map_or_else(|| found[0].to_owned(), |(_, real)| real.clone())
+        });
         for word in first_words(&text) {
             if !exists(&word) {
                 return Err(Unrunnable::Missing(word));
@@ -112,7 +122,9 @@ impl<'a> CommandLine<'a> {
                     9800 + lesson,
                     8800 + lesson
                 );
-            } else if let Some(lesson) = lesson_of(&found) {
+            } else if let Some(lesson) = lesson_of(&found)
+                && (&found["kind"] == "bin" || takes_addr(lesson, &found["name"]))
+            {
                 let dashes = if whole.as_str().ends_with("--") {
                     ""
                 } else {
@@ -142,10 +154,18 @@ fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
     }
 }
 
+static PORT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
+
+/// Whether an example of the lesson has the option `--addr`. Its programs all have it.
+fn takes_addr(lesson: &Lesson, example: &str) -> bool {
+    let file = format!("lessons/{}/examples/{example}.rs", lesson.folder);
+    let source = fs::read_to_string(workspace().join(file));
+    source.is_ok_and(|source| source.contains("addr: Addr"))
+}
+
 /// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
 fn page_ports(text: &str) -> Vec<u16> {
-    static PORT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
     let mut ports: Vec<u16> = PORT
         .find_iter(text)
         .filter_map(|p| p.as_str().parse().ok())

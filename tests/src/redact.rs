@@ -13,7 +13,7 @@ use crate::Reserved;
 pub struct Ports {
     /// The page's port, the real port.
     pairs: Vec<(u16, u16)>,
-    reservations: Vec<Reserved>,
+    reservations: Vec<(u16, Reserved)>,
 }
 
 impl Ports {
@@ -27,16 +27,23 @@ impl Ports {
         self.pairs.iter().find(|p| p.0 == page).map(|p| p.1)
     }
 
-    /// Takes a free TCP port for a page's port before anything listens there.
+    /// Takes a free port for a page's port before anything is there.
     ///
     /// # Errors
     /// The system has no port left.
     pub fn reserve(&mut self, page: u16) -> Result<u16, String> {
         let reserved = Reserved::new().map_err(|e| format!("cannot reserve a port: {e}"))?;
         let real = reserved.addr().port();
-        self.reservations.push(reserved);
+        self.reservations.push((page, reserved));
         self.set(page, real);
         Ok(real)
+    }
+
+    /// Lets a server of either protocol have the real port, if one was taken for a page's port.
+    pub fn give_up(&mut self, page: u16) {
+        for (_, reserved) in self.reservations.iter_mut().filter(|(of, _)| *of == page) {
+            reserved.give_up_udp();
+        }
     }
 
     /// Takes the pairs from two lines that differ only in their ports.
@@ -69,7 +76,7 @@ impl Ports {
                 (r"\b\d{4}[-/]\d\d[-/]\d\d\b", "<date>"),
                 (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "<time>"),
                 (r"\b\d[\d,]*(\.\d+)? ?[kKMG]?i?B/s", "<speed>"),
-                (r"\b\d[\d,]*(\.\d+)? ?(ns|µs|ms|s|sec)\b", "<duration>"),
+                (r"[+-]?\b\d[\d,]*(\.\d+)? ?(ns|µs|ms|s|sec)\b", "<duration>"),
             ]
             .map(|(pattern, name)| (Regex::new(pattern).expect("the pattern is tested"), name))
         });
@@ -127,6 +134,7 @@ mod tests {
                 "<date> <time> in <duration>",
             ),
             ("12 µs, 3s, 1,200 ns", "<duration>, <duration>, <duration>"),
+            ("+0.012 ms or -0.012 ms", "<duration> or <duration>"),
             ("35 B/s, 1.2 GiB/s", "<speed>, <speed>"),
             (
                 "12 bytes in 1 read, os error 104, 3 seats",
