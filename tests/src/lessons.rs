@@ -53,4 +53,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "loop server: client after client, message after message",
         udp: false,
     },
+    Lesson {
+        number: 3,
+        folder: "03-udp-chat",
+        package: "udp-chat",
+        name: "chat",
+        title: "UDP chat: no connection, one datagram one message",
+        udp: true,
+    },
 ];
