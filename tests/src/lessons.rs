@@ -61,4 +61,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "UDP chat: no connection, one datagram one message",
         udp: true,
     },
+    Lesson {
+        number: 4,
+        folder: "04-time-sync",
+        package: "time-sync",
+        name: "time",
+        title: "UDP time sync: datagrams that ask and answer",
+        udp: true,
+    },
 ];

@@ -355,14 +355,14 @@ fn never_takes_a_late_answer_for_the_answer_to_the_next_text() {
         let _ = friend.send_to(b"late", first);
         friend.send_to(b"2", second).expect("the client waits");
     });
-    // It gives up the first text after two seconds, and has as long for the second answer.
-    chat(addr, &["--timeout", "2"], "alice\none\ntwo\nq\nq\n")
+    // It gives up the first text after three seconds, and has as long for the second answer.
+    chat(addr, &["--timeout", "3"], "alice\none\ntwo\nq\nq\n")
         .success()
         .stdout(diff(format!(
             "contacts: alice, bob, carol, dave\n[{addr}] 2\n"
         )))
         .stderr(
-            starts_with(format!("error: no answer from {addr} within 2 s\n")).and(contains(
+            starts_with(format!("error: no answer from {addr} within 3 s\n")).and(contains(
                 "hint: UDP cannot tell whether anybody is there; the message or its answer may",
             )),
         );
