@@ -1,3 +1,4 @@
+use std::error::Error;
 use std::fmt;
 use std::str;
 
@@ -52,7 +53,7 @@ pub enum TextError {
 }
 
 impl fmt::Display for TextError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TextError::TooLong(length) => write!(
                 f,
@@ -65,6 +66,8 @@ impl fmt::Display for TextError {
         }
     }
 }
+
+impl Error for TextError {}
 
 #[cfg(test)]
 mod tests {

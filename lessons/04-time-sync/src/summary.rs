@@ -44,7 +44,7 @@ impl Summary {
 }
 
 impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sent, received) = (self.sent, self.received);
         let lost = sent - received;
         write!(f, "{sent} sent, {received} received, {lost} lost")?;
@@ -103,7 +103,7 @@ impl Sample {
 }
 
 impl fmt::Display for Sample {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ahead = self.ahead as f64 / 1e9;
         let error = self.round_trip.as_secs_f64() / 2.0;
         write!(f, "offset {ahead:+.6} s ± {error:.6} s")

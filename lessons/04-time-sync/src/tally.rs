@@ -2,7 +2,7 @@ use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shared::{Addr, Failure, say, warn};
+use shared::{Addr, Failure, say};
 
 use crate::{Sample, Summary};
 
@@ -32,7 +32,7 @@ impl Tally {
             let code = match waiting.conclude() {
                 Ok(()) => 0,
                 Err(failure) => {
-                    warn!("{failure}");
+                    failure.print();
                     1
                 }
             };

@@ -76,8 +76,8 @@ fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
         };
         match exchange(&mut socket, addr, datagram, &mut buffer, timeout) {
             Ok(Some((n, sender))) => show(sender, &buffer[..n]),
-            Ok(None) => warn!("{}", Failure::unanswered(addr, timeout)),
-            Err(error) => warn!("{}", Failure::unreachable(addr, "chat-server", error)),
+            Ok(None) => Failure::unanswered(addr, timeout).print(),
+            Err(error) => Failure::unreachable(addr, "chat-server", error).print(),
         }
     }
     Ok(false)

@@ -63,7 +63,7 @@ fn run(args: Args) -> Result<(), Failure> {
                 break;
             }
             if let Err(failure) = ask_server(server, &format, &args, &tally) {
-                warn!("{failure}"); // another format may do
+                failure.print(); // another format may do
             }
         }
     } else {
