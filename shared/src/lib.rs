@@ -3,13 +3,16 @@
 //! - [`main`] runs a program and ends it as every program of the course ends.
 //! - [`Addr`] is the value of `--addr`.
 //! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 teaches it.
+//! - [`read_by`], [`read_exact_by`] and [`write_all_by`] keep a deadline. Lesson 7 teaches them.
 //! - [`say!`], [`warn!`], [`ask`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
+mod deadline;
 mod failure;
 mod terminal;
 
 pub use addr::Addr;
+pub use deadline::{parse_seconds, read_by, read_exact_by, write_all_by};
 pub use failure::Failure;
 pub use terminal::{MAX_LINE, ask, escape, preview, print_line, print_warning};
 

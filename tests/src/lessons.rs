@@ -53,4 +53,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "loop server: client after client, message after message",
         udp: false,
     },
+    Lesson {
+        number: 7,
+        folder: "07-legitimacy-check",
+        package: "legitimacy-check",
+        name: "auth",
+        title: "legitimacy check: who is there",
+        udp: false,
+    },
 ];
