@@ -161,9 +161,15 @@ fn first_words(text: &str) -> Vec<String> {
         LazyLock::new(|| Regex::new(r#""[^"]*"|'[^']*'"#).expect("the pattern is tested"));
     let text = QUOTED.replace_all(text, "quoted");
     let segments = text.split(['|', '&', ';', '(', '\n']);
-    let words = segments.filter_map(|segment| segment.split_whitespace().next());
+    let assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| is_name(name));
+    let words = segments.filter_map(|segment| segment.split_whitespace().find(|w| !assignment(w)));
     let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
     words.map(str::to_owned).collect()
+}
+
+/// Whether the shell takes `NAME=…` in front of a command for a variable of its environment.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 /// Whether there is a program of that name.
@@ -222,4 +228,20 @@ fn course_program() -> PathBuf {
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_which_programs_a_command_needs() {
+        for (command, programs) in [
+            ("nc -N 127.0.0.1 8801", &["nc"][..]),
+            ("printf 'a | b' | sort && ss -tn", &["sort", "ss"]),
+            ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
+        ] {
+            assert_eq!(first_words(command), programs, "{command}");
+        }
+    }
 }

@@ -203,7 +203,8 @@ fn answers_nothing_to_wrong_and_malformed_answers_and_welcomes_the_next() {
     assert_eq!(read_to_close(&old_stream), WELCOME);
 
     let other_key = Key::new(b"another key").expect("it is not empty");
-    let hostile: [(&str, &dyn Fn(&[u8]) -> Vec<u8>); 9] = [
+    type Answer<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let hostile: [(&str, Answer); 9] = [
         ("0 characters", &|_| Vec::new()),
         ("31 characters", &|nonce| right_answer(nonce)[..31].to_vec()),
         ("33 characters", &|_| vec![b'a'; 33]),
