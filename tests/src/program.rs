@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use crate::lessons::{LESSONS, Lesson};
 use crate::redact::Ports;
@@ -197,6 +197,9 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
         let path = folder
             .join(&found["name"])
             .with_extension(env::consts::EXE_EXTENSION);
+        if let Some(lesson) = lesson_of(found) {
+            build_another(lesson);
+        }
         if !path.is_file() {
             missing = Some(format!(
                 "{} is not built: run a plain cargo test once",
@@ -213,21 +216,35 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    static BUILT: LazyLock<()> = LazyLock::new(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "course", "--bin", "course"]);
-        build.current_dir(workspace());
-        let status = build.status();
-        assert!(
-            status.is_ok_and(|s| s.success()),
-            "cargo build --package course failed"
-        );
-    });
+    static BUILT: LazyLock<()> =
+        LazyLock::new(|| build(&["--package", "course", "--bin", "course"]));
     LazyLock::force(&BUILT);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
+}
+
+/// Builds the programs of a lesson whose test this is not, once: a later lesson's page may look
+/// back. Cargo has built those of the lesson whose test it is.
+fn build_another(lesson: &'static Lesson) {
+    static BUILT: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name == lesson.package || name == "course") {
+        return;
+    }
+    let mut built = BUILT.lock().expect("no thread panics while it holds this");
+    if !built.contains(&lesson.number) {
+        build(&["--package", lesson.package, "--bins"]);
+        built.push(lesson.number);
+    }
+}
+
+fn build(what: &[&str]) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet"]).args(what);
+    build.current_dir(workspace());
+    let built = build.status().is_ok_and(|status| status.success());
+    assert!(built, "cargo build {} failed", what.join(" "));
 }
 
 #[cfg(test)]

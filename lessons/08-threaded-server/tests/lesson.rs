@@ -405,7 +405,7 @@ fn cuts_an_idle_client_and_counts_from_its_last_line() {
     let mut visitor = Visitor::new(server.addr()).greeted();
     visitor.gets_an_answer();
     assert_eq!(visitor.read_line(), "", "the server closes");
-    server.wait_for_stderr("is gone after 1 lines: its time is over");
+    server.wait_for_stderr("is gone after 1 line: its time is over");
 }
 
 /// Sends lines and never reads, until the server no longer reads either.

@@ -86,9 +86,11 @@ fn stop_at_ctrl_c(stop: &Arc<Stop>) -> Result<(), Failure> {
 fn handle(client: &Client, args: &Args) {
     say!("{client} connected");
     let mut total = 0;
-    match echo_lines(client, args, &mut total) {
-        Ok(()) => say!("{client} has finished; {total} lines went back"),
-        Err(error) => warn!("{client} is gone after {total} lines: {error}"),
+    let ended = echo_lines(client, args, &mut total);
+    let s = if total == 1 { "" } else { "s" };
+    match ended {
+        Ok(()) => say!("{client} has finished; {total} line{s} went back"),
+        Err(error) => warn!("{client} is gone after {total} line{s}: {error}"),
     }
 }
 
