@@ -1,5 +1,6 @@
 //! Plays, checks and looks into the lessons: `cargo course`.
 
+mod bench;
 mod demo;
 mod list;
 mod tap;
@@ -27,6 +28,8 @@ enum Command {
         #[arg(default_value = "1", value_parser = lesson)]
         lesson: &'static Lesson,
     },
+    /// Measure a lesson's programs beside peers in C and Python
+    Bench(bench::Args),
     /// Stand between a lesson's client and server and print every byte that passes
     Tap(tap::Args),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
         Some(Command::Demo { lesson }) => demo::run(lesson),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
 }
