@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,29 +89,27 @@ fn allow_many_files() {
     }
 }
 
-/// Stops the machine at the end, also if the test fails: its thread would run on otherwise.
-struct AskAtEnd<'a>(&'a Stop);
-
-impl Drop for AskAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.ask();
-    }
-}
-
 /// Runs the machine with another handler, and stops it.
 fn with_machine(
     limits: Limits,
-    handle: impl Fn(&Client) + Send + Sync,
-    test: impl FnOnce(SocketAddr),
+    handle: impl Fn(&Client) + Send + Sync + 'static,
+    test: impl FnOnce(SocketAddr, &Stop),
 ) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let addr = listener.local_addr().expect("it is bound");
-    let stop = Stop::new(&listener).expect("it is bound");
-    thread::scope(|scope| {
-        scope.spawn(|| serve(listener, limits, &stop, handle));
-        let _ask = AskAtEnd(&stop);
-        test(addr);
+    let stop = Arc::new(Stop::new(&listener).expect("it is bound"));
+    let (end, ended) = mpsc::channel();
+    thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            serve(listener, limits, &stop, handle);
+            let _ = end.send(()); // a failed test does not wait for it
+        }
     });
+    test(addr, &stop);
+    stop.ask();
+    let ended = ended.recv_timeout(PATIENCE);
+    ended.expect("waited for the machine to stop");
 }
 
 /// Limits that no test reaches by accident.
@@ -284,9 +282,10 @@ fn a_panicking_handler_ends_its_client_and_nothing_else() {
         max_clients: 2,
         ..WIDE
     };
-    let handled = AtomicUsize::new(0);
-    let handle = |client: &Client| {
-        handled.fetch_add(1, Ordering::SeqCst);
+    let handled = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&handled);
+    let handle = move |client: &Client| {
+        count.fetch_add(1, Ordering::SeqCst);
         let mut byte = [0];
         let read = (&*client.stream)
             .read(&mut byte)
@@ -297,7 +296,7 @@ fn a_panicking_handler_ends_its_client_and_nothing_else() {
         );
         let _ = (&*client.stream).write_all(&byte);
     };
-    with_machine(limits, handle, |addr| {
+    with_machine(limits, handle, |addr, _| {
         let mut bystander = connect(addr);
         for _ in 0..100 {
             let mut stream = connect(addr);
@@ -320,7 +319,7 @@ fn a_refused_thread_ends_its_client_and_nothing_else() {
     with_machine(
         limits,
         |_| panic!("there is no thread to call this"),
-        |addr| {
+        |addr, _| {
             for _ in 0..10 {
                 let mut reply = Vec::new();
                 let mut stream = connect(addr);
@@ -334,7 +333,7 @@ fn a_refused_thread_ends_its_client_and_nothing_else() {
 #[test]
 fn stops_without_any_client() {
     for _ in 0..20 {
-        with_machine(WIDE, |_| (), |_| ());
+        with_machine(WIDE, |_| (), |_, _| ());
     }
 }
 
@@ -469,16 +468,15 @@ fn waits_without_work_when_no_more_files_may_be_open() {
     // Some of these find no file left at the server and stay in its queue.
     let mut queue: Vec<Visitor> = (0..40).map(|_| Visitor::new(server.addr())).collect();
     server.wait_for_stderr("cannot accept a client: Too many open files");
-    let starving = server.cpu_time();
-    server.wait_for("ten failures more", |_, stderr| {
-        (stderr
-            .iter()
-            .filter(|l| l.starts_with("cannot accept"))
-            .count()
-            > 10)
-            .then_some(())
-    });
-    let spent = server.cpu_time() - starving; // in about a second
+    let before = server.cpu_time();
+    let second = Some(Duration::from_secs(1));
+    let last = &queue[39].stream;
+    last.set_read_timeout(second).expect("it is not zero");
+    let greeted = (&*last).read(&mut [0]);
+    assert!(greeted.is_err(), "it is in the queue: {greeted:?}");
+    let patience = Some(PATIENCE);
+    last.set_read_timeout(patience).expect("it is not zero");
+    let spent = server.cpu_time() - before; // in this second
     assert!(spent <= Duration::from_millis(100), "{spent:?}");
 
     // As the first ones leave, the others are served.
@@ -513,10 +511,10 @@ fn ctrl_c_closes_idle_clients_and_frees_the_port_at_once() {
         assert_eq!(visitor.read_line(), "", "the server closes");
     }
     let (status, stdout, stderr) = server.wait();
+    let took = start.elapsed();
     assert!(
-        start.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        start.elapsed()
+        took < Duration::from_secs(1),
+        "idle ones are not waited for: {took:?}"
     );
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(stdout.ends_with("\nstopped"), "{stdout}");
@@ -531,25 +529,18 @@ fn ctrl_c_closes_idle_clients_and_frees_the_port_at_once() {
 fn stopping_lets_a_reply_in_flight_complete() {
     let (go_on, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
-    let handle = |client: &Client| {
+    let handle = move |client: &Client| {
         let mut stream = &*client.stream;
         while let Ok(1..) = stream.read(&mut [0; 100]) {
-            stream
-                .write_all(b"half of the reply, ")
-                .expect("the client reads");
+            let (half, rest) = (b"half of the reply, ", b"and the other half");
+            stream.write_all(half).expect("the client reads");
             let wait = wait.lock().expect("no thread panics while it holds this");
             wait.recv_timeout(PATIENCE).expect("the test says when");
-            stream
-                .write_all(b"and the other half")
-                .expect("the client reads");
+            stream.write_all(rest).expect("the client reads");
         }
     };
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let mut stream = connect(listener.local_addr().expect("it is bound"));
-    let stop = Stop::new(&listener).expect("it is bound");
-    thread::scope(|scope| {
-        let machine = scope.spawn(|| serve(listener, WIDE, &stop, handle));
-        let _ask = AskAtEnd(&stop);
+    with_machine(WIDE, handle, |addr, stop| {
+        let mut stream = connect(addr);
         stream.write_all(b"hello").expect("the handler reads");
         let mut half = [0; 19];
         stream.read_exact(&mut half).expect("the handler answers");
@@ -558,41 +549,31 @@ fn stopping_lets_a_reply_in_flight_complete() {
         assert!(stop.ask(), "it was asked before");
         go_on.send(()).expect("the handler waits for it");
         let mut rest = String::new();
-        stream
-            .read_to_string(&mut rest)
-            .expect("the machine closes in order");
+        let read = stream.read_to_string(&mut rest);
+        read.expect("the machine closes in order");
         assert_eq!(rest, "and the other half");
-        machine.join().expect("the machine does not fail");
     });
 }
 
 #[test]
 fn stopping_does_not_wait_for_a_client_that_never_reads() {
-    let written = AtomicUsize::new(0);
-    let handle = |client: &Client| {
+    let (write, written) = mpsc::channel();
+    let handle = move |client: &Client| {
         let mut stream = &*client.stream;
         while let Ok(n) = stream.write(&[0; 65_536]) {
-            written.fetch_add(n, Ordering::SeqCst);
+            let _ = write.send(n);
         }
     };
     let mut never_reads = None;
     let mut start = Instant::now();
-    with_machine(WIDE, handle, |addr| {
+    with_machine(WIDE, handle, |addr, _| {
         never_reads = Some(connect(addr));
-        while written.load(Ordering::SeqCst) == 0 {
-            assert!(
-                start.elapsed() < PATIENCE,
-                "waited for the handler to write"
-            );
-            thread::yield_now();
-        }
+        let written = written.recv_timeout(PATIENCE);
+        written.expect("waited for the handler to write");
         start = Instant::now();
     });
-    assert!(
-        start.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        start.elapsed()
-    );
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
