@@ -69,4 +69,20 @@ pub const LESSONS: &[Lesson] = &[
         title: "UDP time sync: datagrams that ask and answer",
         udp: true,
     },
+    Lesson {
+        number: 7,
+        folder: "07-legitimacy-check",
+        package: "legitimacy-check",
+        name: "auth",
+        title: "legitimacy check: who is there",
+        udp: false,
+    },
+    Lesson {
+        number: 8,
+        folder: "08-threaded-server",
+        package: "threaded-server",
+        name: "threaded",
+        title: "threaded server: many at once",
+        udp: false,
+    },
 ];

@@ -1,5 +1,6 @@
 //! Plays, checks and looks into the lessons: `cargo course`.
 
+mod bench;
 mod check;
 mod demo;
 mod list;
@@ -39,6 +40,8 @@ enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Measure a lesson's programs beside peers in C and Python
+    Bench(bench::Args),
     /// Stand between a lesson's client and server and print what passes: every piece, its first 256
     /// bytes, its direction and time, and who closed how
     Tap(tap::Args),
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         None => list::run(),
         Some(Command::Demo { lesson }) => demo::run(lesson),
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
 }
