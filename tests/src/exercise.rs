@@ -69,6 +69,12 @@ impl Fault {
         }
     }
 
+    /// Says in front under what circumstances it happened.
+    pub fn when(self, circumstances: &str) -> Fault {
+        let what = format!("{circumstances}: {}", self.what);
+        Fault { what, ..self }
+    }
+
     /// Adds the likely cause, unless a more precise one is there already.
     pub fn cause(mut self, cause: impl Into<String>) -> Fault {
         self.cause.get_or_insert_with(|| cause.into());
@@ -122,8 +128,10 @@ impl fmt::Debug for Failed {
     }
 }
 
-/// Adds cause and page to a fault on its way up.
+/// Adds circumstances, cause and page to a fault on its way up.
 pub trait Explain {
+    /// Says in front under what circumstances it happened.
+    fn when(self, circumstances: &str) -> Self;
     /// Adds the likely cause, unless there is one.
     fn cause(self, cause: &str) -> Self;
     /// Adds where to read about it, unless that is there.
@@ -131,6 +139,10 @@ pub trait Explain {
 }
 
 impl<T> Explain for Step<T> {
+    fn when(self, circumstances: &str) -> Step<T> {
+        self.map_err(|fault| fault.when(circumstances))
+    }
+
     fn cause(self, cause: &str) -> Step<T> {
         self.map_err(|fault| fault.cause(cause))
     }
