@@ -184,18 +184,19 @@ pub fn check(steps: impl FnOnce(&Trial) -> Step + Send + 'static) -> Verdict {
     };
     match (panicked, outcome) {
         (Some(panic), outcome) => {
-            let what = format!(
+            let mut what = format!(
                 "your function panicked at {}: {}",
                 panic.place, panic.message
             );
+            let mut read = None;
+            // What the steps saw says when that was, and they know where to read about it.
+            if let Some(Some(Err(seen))) = outcome {
+                what = format!("{what}\nwhat the check saw: {}", seen.what);
+                read = seen.read;
+            }
             let fault = Fault::new(what).cause(
                 "an unwrap, an expect, an index or a slice that trusts the peer, or the system",
             );
-            // Where the steps know where to read about it, keep that.
-            let read = match outcome {
-                Some(Some(Err(Fault { read, .. }))) => read,
-                _ => None,
-            };
             Verdict::Wrong(Fault { read, ..fault })
         }
         (None, Some(Some(Ok(())))) => Verdict::Solved,
@@ -508,12 +509,12 @@ impl Peer {
         let mut why = "";
         while n < expected.len() {
             match self.read(&mut came[n..])? {
-                Some(0) => why = ", and then you closed the connection",
+                Some(0) => why = ": you closed the connection",
                 Some(more) => {
                     n += more;
                     continue;
                 }
-                None => why = ", and then nothing more",
+                None => why = ": nothing more came",
             }
             break;
         }
@@ -618,10 +619,15 @@ pub fn compare(expected: &[u8], came: &[u8]) -> Result<(), String> {
     };
     let (before, expected_behind) = excerpt(expected);
     let (_, came_behind) = excerpt(came);
+    let how = match at {
+        _ if at == came.len() => "is missing",
+        _ if at == expected.len() => "is too many",
+        _ => "differs",
+    };
     Err(format!(
         "expected {:>9}: {before}{expected_behind}\n\
          came     {:>9}: {before}{came_behind}\n\
-         {:20}{}^ byte {at} differs",
+         {:20}{}^ byte {at} {how}",
         count(expected.len()),
         count(came.len()),
         "",
@@ -766,8 +772,11 @@ mod tests {
             difference.contains("came       0 bytes: \n"),
             "{difference}"
         );
+        assert!(difference.ends_with("^ byte 0 is missing"), "{difference}");
         let difference = compare(&[b'x'; 100], &[b'x'; 99]).expect_err("they differ");
-        assert!(difference.contains("byte 99 differs"), "{difference}");
+        assert!(difference.contains("byte 99 is missing"), "{difference}");
+        let difference = compare(b"abc", b"abcd").expect_err("they differ");
+        assert!(difference.ends_with("^ byte 3 is too many"), "{difference}");
     }
 
     #[test]
@@ -785,7 +794,12 @@ mod tests {
                 .starts_with("your function panicked at tests/src/exercise.rs:"),
             "{fault}"
         );
-        assert!(fault.what.ends_with(": oh no"), "{fault}");
+        assert!(
+            fault
+                .what
+                .ends_with(": oh no\nwhat the check saw: your function panicked"),
+            "{fault}"
+        );
 
         let hangs = check(|trial| {
             let attempt = trial.start(|| {

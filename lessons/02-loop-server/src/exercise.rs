@@ -53,6 +53,7 @@ pub fn answer_lines(stream: TcpStream, limit: usize) -> Result<u64, LineError> {
 /// - There may be 64 MiB and more. Holds at most 1 MiB of it at any time.
 /// - What a read of `source` gave is sent before the next read, and what came back goes to `sink`
 ///   before more is read: `source` may wait until `sink` has the echo of what it gave so far.
+///   `sink` may take only a part of a write.
 /// - The server answers when it likes. It may read everything before it sends the first byte
 ///   back, and it may stop reading until you take what it has sent.
 /// - Does not use the processor while it waits.

@@ -651,6 +651,34 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
         "the length is looked at only when the line is whole",
     ),
     (
+        "limits each read, not the line",
+        |mut stream, limit| {
+            let mut number = 0;
+            let mut line = Vec::new();
+            let mut buffer = vec![0; 65_536];
+            loop {
+                let n = stream.read(&mut buffer).map_err(LineError::Gone)?;
+                if n == 0 && line.is_empty() {
+                    return Ok(number);
+                }
+                for piece in buffer[..n].split_inclusive(|&b| b == b'\n') {
+                    cut(&mut piece.to_vec(), limit)?;
+                    line.extend(piece);
+                    if line.pop_if(|b| *b == b'\n').is_some() {
+                        number += 1;
+                        answer(&stream, number, &line)?;
+                        line.clear();
+                    }
+                }
+                if n == 0 {
+                    answer(&stream, number + 1, &line)?;
+                    return Ok(number + 1);
+                }
+            }
+        },
+        "one byte at a time",
+    ),
+    (
         "counts the line's end",
         |stream, limit| {
             lines(&stream, limit, |line| {
@@ -953,6 +981,24 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
             })
         },
         "more than the n bytes that were read is written",
+    ),
+    (
+        "does not repeat a write that took a part",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| send(&stream, source));
+                let mut buffer = vec![0; 8192];
+                let mut received = 0;
+                loop {
+                    match (&stream).read(&mut buffer)? {
+                        0 => break,
+                        n => received += sink.write(&buffer[..n])? as u64,
+                    }
+                }
+                all(sender.join().unwrap()?, received)
+            })
+        },
+        "a write that took fewer is not repeated",
     ),
     (
         "takes a short echo for a whole one",

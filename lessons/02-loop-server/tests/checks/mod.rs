@@ -22,7 +22,8 @@ const READ_THE_CODE: &str = "docs/02-loop-server.md: Read the code";
 const AN_EMPTY_MESSAGE: &str = "docs/02-loop-server.md: An empty message";
 const BAD_MANNERS: &str = "docs/02-loop-server.md: Bad manners";
 const ONE_AT_A_TIME: &str = "docs/02-loop-server.md: One at a time";
-const YOUR_TURN: &str = "docs/02-loop-server.md: Your turn";
+const EXERCISE_2_2: &str = "docs/02-loop-server.md: 2.2 ★★ Lines, the empty line included";
+const EXERCISE_2_3: &str = "docs/02-loop-server.md: 2.3 ★★★ 64 MiB through an echo server";
 
 /// 2.1 Client after client.
 pub fn serve(serve: Serve) -> Verdict {
@@ -69,6 +70,7 @@ fn ordinary(trial: &Trial, addr: SocketAddr) -> Step {
 fn ends(attempt: &Attempt<Vec<End>>, clients: usize, what: &str) -> Step<Vec<End>> {
     let ends = attempt
         .result()
+        .when(what)
         .cause("a client that is gone, or that said nothing, was not counted")?;
     if ends.len() == clients {
         return Ok(ends);
@@ -325,7 +327,7 @@ pub fn answer_lines(answer_lines: AnswerLines) -> Verdict {
     check(move |trial| {
         answers_each_line(trial, answer_lines).read(AN_EMPTY_MESSAGE)?;
         tells_how_it_ended(trial, answer_lines).read(FIND_THE_BUG)?;
-        refuses_a_long_line(trial, answer_lines).read(YOUR_TURN)
+        refuses_a_long_line(trial, answer_lines).read(EXERCISE_2_2)
     })
 }
 
@@ -469,14 +471,28 @@ fn refuses_a_long_line(trial: &Trial, function: AnswerLines) -> Step {
         without limit";
     const NO_LIMIT: &str = "there is no limit, or it is one byte too large, or it cuts a long line \
         in pieces instead of refusing it";
-    for (sent, what) in [
-        (b"ok\n12345678901\n".as_slice(), "a line of 11 bytes"),
-        (b"ok\n12345678901", "11 bytes and no '\\n'"),
+    let slowly = Duration::from_millis(5);
+    for (sent, gap, what) in [
+        (
+            b"ok\n12345678901\n".as_slice(),
+            Duration::ZERO,
+            "a line of 11 bytes",
+        ),
+        (b"ok\n12345678901", Duration::ZERO, "11 bytes and no '\\n'"),
+        (
+            b"ok\n12345678901",
+            slowly,
+            "11 bytes, one byte at a time, and no '\\n'",
+        ),
     ] {
         let (mut client, attempt) = start_lines(trial, function, 10)?;
         client.send(&sent[..3])?;
         client.expect(b"1: ok\n", ALLOWED)?;
-        client.send(&sent[3..])?;
+        if gap.is_zero() {
+            client.send(&sent[3..])?;
+        } else {
+            client.dribble(&sent[3..], gap)?;
+        }
         let what = format!("{what} came, the limit was 10");
         let mut answer = [0; 40];
         match client.read(&mut answer) {
@@ -505,10 +521,10 @@ fn refuses_a_long_line(trial: &Trial, function: AnswerLines) -> Step {
 pub fn through(through: Through) -> Verdict {
     check(move |trial| {
         sends_and_half_closes(trial, through).read(THE_IDEA)?;
-        passes_64_mib(trial, through).read(READ_THE_CODE)?;
-        leaves_the_rest_in_the_source(trial, through).read(YOUR_TURN)?;
-        passes_on_what_is_there(trial, through).read(YOUR_TURN)?;
-        gives_up_at_once(trial, through).read(YOUR_TURN)
+        passes_64_mib(trial, through).read(EXERCISE_2_3)?;
+        leaves_the_rest_in_the_source(trial, through).read(EXERCISE_2_3)?;
+        passes_on_what_is_there(trial, through).read(EXERCISE_2_3)?;
+        gives_up_at_once(trial, through).read(EXERCISE_2_3)
     })
 }
 
@@ -540,7 +556,8 @@ fn all_is_back(attempt: &LoadAttempt, load: &Load, what: &str) -> Step {
             "{what}: expected Ok({}), got {other:?}, and the sink has {} bytes",
             load.len,
             load.back()
-        ))),
+        ))
+        .cause("a byte is not counted, or something fails although everything is back")),
     }
 }
 
@@ -584,23 +601,21 @@ fn sends_and_half_closes(trial: &Trial, function: Through) -> Step {
     Ok(())
 }
 
-const LEN_64_MIB: u64 = 64 << 20;
-
 fn passes_64_mib(trial: &Trial, function: Through) -> Step {
     let what = "64 MiB";
-    let load = Load::new(LEN_64_MIB);
+    let load = Load::new(64 << 20);
     let (server, attempt) = start_through(trial, function, &load)?;
     echo(server, &load, what)?;
     all_is_back(&attempt, &load, what)
 }
 
 fn leaves_the_rest_in_the_source(trial: &Trial, function: Through) -> Step {
-    const WHAT: &str = "64 MiB, and a server that reads all of it before it sends anything back";
-    let load = Load::new(LEN_64_MIB);
+    const WHAT: &str = "16 MiB, and a server that reads all of it before it sends anything back";
+    let load = Load::new(16 << 20);
     let (mut server, attempt) = start_through(trial, function, &load)?;
-    let given = load.given_until_it_stands_still(LEN_64_MIB / 2);
+    let given = load.given_until_it_stands_still(load.len);
     // The buffers of both sockets together take less than 2 MiB.
-    if given > LEN_64_MIB / 8 {
+    if given > load.len / 2 {
         return Err(Fault::new(format!(
             "the server has read nothing yet, and you have taken {given} bytes from the source"
         ))
