@@ -81,12 +81,13 @@ impl Failure {
 
     /// A connection to `peer` broke while the program was `doing` something with it.
     pub fn broken(doing: &str, peer: impl fmt::Display, cause: io::Error) -> Failure {
-        if cause.kind() == ErrorKind::UnexpectedEof {
-            // std says "failed to fill whole buffer".
-            let message = format!("cannot {doing} {peer}: it closed before everything had come");
-            return Failure::new(message)
-                .hint("the other side has ended; its terminal may tell why");
-        }
+        // Of its own, std says "failed to fill whole buffer".
+        let cause = match (cause.kind(), cause.get_ref()) {
+            (kind @ ErrorKind::UnexpectedEof, None) => {
+                io::Error::new(kind, "it closed before everything had come")
+            }
+            _ => cause,
+        };
         let failure = Failure::new(format!("cannot {doing} {peer}: {cause}"));
         match cause.kind() {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
@@ -94,6 +95,9 @@ impl Failure {
                     "the other side was stopped, or closed before it had read everything; \
                      its terminal may tell why",
                 )
+            }
+            ErrorKind::UnexpectedEof => {
+                failure.hint("the other side has ended; its terminal may tell why")
             }
             // A timeout of a socket is WouldBlock on Unix and TimedOut on Windows.
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
