@@ -517,8 +517,13 @@ fn ends_quietly_when_nobody_reads_its_output() {
     stdin.write_all(b"alice\nhi\n").expect("the client reads");
     let (_, client) = receive(&friend);
     drop(child.stdout.take());
+    drop(stdin);
     friend.send_to(b"hello", client).expect("the client waits");
-    let output = child.wait_with_output().expect("the client is our child");
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(PATIENCE);
+    let output = output.expect("waited for the client to exit");
+    let output = output.expect("the client is our child");
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

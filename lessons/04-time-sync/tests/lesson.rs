@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::env::consts::EXE_EXTENSION;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{self, Stdio};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -554,7 +555,7 @@ fn ends_quietly_when_nobody_reads_its_output() {
     let socket = datagrams();
     let addr = socket.local_addr().expect("it is bound").to_string();
     let mut child = process::Command::new(CLIENT)
-        .args(["--timeout", "20", "--addr", &addr])
+        .args(["-c", "1", "--timeout", "20", "--addr", &addr])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -562,7 +563,11 @@ fn ends_quietly_when_nobody_reads_its_output() {
     let (_, client) = receive(&socket);
     drop(child.stdout.take());
     socket.send_to(b"noon", client).expect("the client waits");
-    let output = child.wait_with_output().expect("the client is our child");
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || done.send(child.wait_with_output()));
+    let output = ended.recv_timeout(PATIENCE);
+    let output = output.expect("waited for the client to exit");
+    let output = output.expect("the client is our child");
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
