@@ -4,15 +4,18 @@
 //! - [`Addr`] is the value of `--addr`.
 //! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 shows which errors there are.
 //! - [`encode`] and [`decode`] turn texts into datagrams and back. Lesson 3 teaches them.
+//! - [`read_by`], [`read_exact_by`] and [`write_all_by`] keep a deadline. Lesson 7 teaches them.
 //! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
+mod deadline;
 mod failure;
 mod seconds;
 mod terminal;
 mod text;
 
 pub use addr::{Addr, any_port};
+pub use deadline::{read_by, read_exact_by, write_all_by};
 pub use failure::Failure;
 pub use seconds::seconds;
 pub use terminal::{MAX_LINE, ask, ask_text, escape, preview, print_line, print_warning};
