@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use crate::lessons::{LESSONS, Lesson};
 use crate::redact::Ports;
@@ -181,9 +181,15 @@ fn first_words(text: &str) -> Vec<String> {
         LazyLock::new(|| Regex::new(r#""[^"]*"|'[^']*'"#).expect("the pattern is tested"));
     let text = QUOTED.replace_all(text, "quoted");
     let segments = text.split(['|', '&', ';', '(', '\n']);
-    let words = segments.filter_map(|segment| segment.split_whitespace().next());
+    let assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| is_name(name));
+    let words = segments.filter_map(|segment| segment.split_whitespace().find(|w| !assignment(w)));
     let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
     words.map(str::to_owned).collect()
+}
+
+/// Whether the shell takes `NAME=…` in front of a command for a variable of its environment.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 /// Whether there is a program of that name.
@@ -211,6 +217,9 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
         let path = folder
             .join(&found["name"])
             .with_extension(env::consts::EXE_EXTENSION);
+        if let Some(lesson) = lesson_of(found) {
+            build_another(lesson);
+        }
         if !path.is_file() {
             missing = Some(format!(
                 "{} is not built: run a plain cargo test once",
@@ -227,19 +236,49 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    static BUILT: LazyLock<()> = LazyLock::new(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "course", "--bin", "course"]);
-        build.current_dir(workspace());
-        let status = build.status();
-        assert!(
-            status.is_ok_and(|s| s.success()),
-            "cargo build --package course failed"
-        );
-    });
+    static BUILT: LazyLock<()> =
+        LazyLock::new(|| build(&["--package", "course", "--bin", "course"]));
     LazyLock::force(&BUILT);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
+}
+
+/// Builds the programs of a lesson whose test this is not, once: a later lesson's page may look
+/// back. Cargo has built those of the lesson whose test it is.
+fn build_another(lesson: &'static Lesson) {
+    static BUILT: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name == lesson.package || name == "course") {
+        return;
+    }
+    let mut built = BUILT.lock().expect("no thread panics while it holds this");
+    if !built.contains(&lesson.number) {
+        build(&["--package", lesson.package, "--bins"]);
+        built.push(lesson.number);
+    }
+}
+
+fn build(what: &[&str]) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet"]).args(what);
+    build.current_dir(workspace());
+    let built = build.status().is_ok_and(|status| status.success());
+    assert!(built, "cargo build {} failed", what.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_which_programs_a_command_needs() {
+        for (command, programs) in [
+            ("nc -N 127.0.0.1 8801", &["nc"][..]),
+            ("printf 'a | b' | sort && ss -tn", &["sort", "ss"]),
+            ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
+        ] {
+            assert_eq!(first_words(command), programs, "{command}");
+        }
+    }
 }

@@ -71,6 +71,7 @@ impl Server {
     pub fn start_without_listening(program: &str, arguments: &[impl AsRef<OsStr>]) -> Server {
         let mut child = Command::new(program)
             .args(arguments)
+            .env_remove("COURSE_KEY") // lesson 7's programs would take it
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
