@@ -69,4 +69,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "UDP time sync: datagrams that ask and answer",
         udp: true,
     },
+    Lesson {
+        number: 7,
+        folder: "07-legitimacy-check",
+        package: "legitimacy-check",
+        name: "auth",
+        title: "legitimacy check: who is there",
+        udp: false,
+    },
 ];
