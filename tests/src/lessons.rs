@@ -77,4 +77,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "legitimacy check: who is there",
         udp: false,
     },
+    Lesson {
+        number: 8,
+        folder: "08-threaded-server",
+        package: "threaded-server",
+        name: "threaded",
+        title: "threaded server: many at once",
+        udp: false,
+    },
 ];
