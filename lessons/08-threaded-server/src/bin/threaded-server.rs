@@ -84,7 +84,7 @@ fn stop_at_ctrl_c(stop: &Arc<Stop>) -> Result<(), Failure> {
 
 /// Does everything for one client, in a thread of its own, and reports how it ended.
 fn handle(client: &Client, args: &Args) {
-    say!("{client} connected");
+    say!("accepted {client}");
     let mut total = 0;
     let ended = echo_lines(client, args, &mut total);
     let s = if total == 1 { "" } else { "s" };

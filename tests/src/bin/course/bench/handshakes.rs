@@ -22,7 +22,7 @@ pub fn run(rounds: u32) -> Result<(), Failure> {
     let contestants = contestants(
         "auth-server",
         &[],
-        "auth_server",
+        &[("C", "auth_server")],
         "lessons/07-legitimacy-check/peers/auth_server.py",
     )?;
     let peers = contestants.iter().map(|c| c.start());

@@ -22,11 +22,12 @@ pub struct Peer {
     pub addr: SocketAddr,
 }
 
-/// Ours, then those of the peers that this machine can run: it says which it cannot.
+/// Ours, then those of the peers that this machine can run: it says which it cannot. Those in C
+/// have a name for the tables and one of a file in `tests/peers/`.
 pub fn contestants(
     ours: &str,
     arguments: &[&str],
-    c: &str,
+    c: &[(&'static str, &str)],
     python: &str,
 ) -> Result<Vec<Contestant>, Failure> {
     let to_strings = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
@@ -36,11 +37,13 @@ pub fn contestants(
         arguments: to_strings(&[&["--addr", "127.0.0.1:0"], arguments].concat()),
     }];
     if has("cc") {
-        all.push(Contestant {
-            name: "C",
-            program: compile(c)?,
-            arguments: Vec::new(),
-        });
+        for &(name, source) in c {
+            all.push(Contestant {
+                name,
+                program: compile(source)?,
+                arguments: Vec::new(),
+            });
+        }
     }
     if has("python3") {
         let script = workspace().join(python).display().to_string();

@@ -23,10 +23,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Prints the tables.
 pub fn run(rounds: u32) -> Result<(), Failure> {
     allow_many_files()?;
+    let mut c = vec![("C", "threaded_server")];
+    if cfg!(target_os = "linux") {
+        c.push(("C, epoll", "epoll_server"));
+    }
     let contestants = contestants(
         "threaded-server",
         &["--max-clients", "10000"],
-        "threaded_server",
+        &c,
         "lessons/08-threaded-server/peers/threaded_server.py",
     )?;
     say!("Lesson 8, medians of {rounds} rounds; ratios inside a round.");
