@@ -12,14 +12,16 @@
 //!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
 
-use std::sync::LazyLock;
+use std::env;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
 
 use crate::PATIENCE;
-use crate::page::{Block, Page, Session};
+use crate::page::{Block, Edit, Page, Session};
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
 use crate::terminal::{Key, Terminal};
@@ -33,32 +35,70 @@ pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
         Ok(sessions) => sessions,
         Err(complaint) => return vec![complaint],
     };
+    // Sessions do not know of each other, and most of the time they wait: some are played at once.
+    let sessions = Mutex::new(sessions.into_iter().enumerate());
+    let played = Mutex::new(Vec::new());
+    let unchanged: &Page = page;
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((i, session)) = next(&sessions) {
+                    let outcome = check_session(unchanged, &session, rewrite);
+                    lock(&played).push((i, outcome));
+                }
+            });
+        }
+    });
+
+    let mut played = played
+        .into_inner()
+        .expect("no thread panics while it holds this");
+    played.sort_by_key(|(i, _)| *i);
     let mut complaints = Vec::new();
     let mut edits = Vec::new();
-    for session in sessions {
-        let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
-        let mut replay = Replay::new(page, &session, mode);
-        match replay.play(&mut |_, _| {}) {
-            Ok(()) if rewrite => edits.extend(replay.rewritten()),
-            Ok(()) => {}
-            Err(Trouble::Missing(program)) => {
-                let place = page.place(session.blocks[0].start);
-                let message = format!(
-                    "{place}: the session '{}' needs {program}, which this machine lacks",
-                    session.heading
-                );
-                // Where everything must be checked, nothing may be skipped.
-                if std::env::var_os("CI").is_some() {
-                    complaints.push(message);
-                } else {
-                    eprintln!("skipped: {message}");
-                }
-            }
-            Err(Trouble::Complaint(complaint)) => complaints.push(complaint),
+    for (_, outcome) in played {
+        match outcome {
+            Ok(changed) => edits.extend(changed),
+            Err(complaint) => complaints.push(complaint),
         }
     }
     page.replace(edits);
     complaints
+}
+
+/// How many sessions are played at once.
+const AT_ONCE: usize = 3;
+
+fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    lock(queue).next()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panics while it holds this")
+}
+
+/// Replays one session: what to change in the page, or what is wrong.
+fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Edit>, String> {
+    let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
+    let mut replay = Replay::new(page, session, mode);
+    match replay.play(&mut |_, _| {}) {
+        Ok(()) if rewrite => Ok(replay.rewritten()),
+        Ok(()) => Ok(Vec::new()),
+        Err(Trouble::Complaint(complaint)) => Err(complaint),
+        Err(Trouble::Missing(program)) => {
+            let place = page.place(session.blocks[0].start);
+            let heading = &session.heading;
+            let message = format!(
+                "{place}: the session '{heading}' needs {program}, which this machine lacks"
+            );
+            // Where everything must be checked, nothing may be skipped.
+            if env::var_os("CI").is_some() {
+                return Err(message);
+            }
+            eprintln!("skipped: {message}");
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// What to do when the screen differs from the page.
@@ -471,7 +511,7 @@ impl<'a> Replay<'a> {
     /// In a demonstration, the time that a person takes before typing.
     fn pause(&self) {
         if self.mode == Mode::Demo {
-            std::thread::sleep(Duration::from_millis(700));
+            thread::sleep(Duration::from_millis(700));
         }
     }
 
@@ -550,7 +590,7 @@ impl<'a> Replay<'a> {
     }
 
     /// After a rewrite: what each block should hold.
-    fn rewritten(&mut self) -> Vec<(std::ops::Range<usize>, Vec<String>)> {
+    fn rewritten(&mut self) -> Vec<Edit> {
         let mut contents: Vec<Vec<String>> = self.parts.iter().map(|_| Vec::new()).collect();
         for run in &mut self.runs {
             let mut lines: Vec<String> = run

@@ -612,8 +612,8 @@ fn a_second_ctrl_c_ends_it_hard() {
 #[test]
 fn the_client_tells_what_can_happen() {
     let cases: [(&[u8], &str); 4] = [
-        (b"", "it closed before everything had come\nhint: "),
-        (b"hello\n", "it closed before everything had come\nhint: "),
+        (b"", "it has closed\nhint: the other side has ended"),
+        (b"hello\n", "it has closed\nhint: the other side has ended"),
         (&[b'x'; 9000], "a line is longer than 8192 bytes"),
         (b"hello\nan\x1b[2Jswer\n", ""),
     ];

@@ -30,8 +30,6 @@ enum Command {
         #[arg(default_value = "1", value_parser = lesson)]
         lesson: &'static Lesson,
     },
-    /// Measure a lesson's programs beside peers in C and Python
-    Bench(bench::Args),
     /// Run the checks of the exercises: solved, not started, or what is wrong
     Check {
         /// The lesson's number; all lessons if it is left out
@@ -53,7 +51,6 @@ fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
         Some(Command::Demo { lesson }) => demo::run(lesson),
-        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
