@@ -17,9 +17,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -65,6 +67,12 @@ impl Fault {
             cause: None,
             read: None,
         }
+    }
+
+    /// Says in front under what circumstances it happened.
+    pub fn when(self, circumstances: &str) -> Fault {
+        let what = format!("{circumstances}: {}", self.what);
+        Fault { what, ..self }
     }
 
     /// Adds the likely cause, unless a more precise one is there already.
@@ -120,8 +128,10 @@ impl fmt::Debug for Failed {
     }
 }
 
-/// Adds cause and page to a fault on its way up.
+/// Adds circumstances, cause and page to a fault on its way up.
 pub trait Explain {
+    /// Says in front under what circumstances it happened.
+    fn when(self, circumstances: &str) -> Self;
     /// Adds the likely cause, unless there is one.
     fn cause(self, cause: &str) -> Self;
     /// Adds where to read about it, unless that is there.
@@ -129,6 +139,10 @@ pub trait Explain {
 }
 
 impl<T> Explain for Step<T> {
+    fn when(self, circumstances: &str) -> Step<T> {
+        self.map_err(|fault| fault.when(circumstances))
+    }
+
     fn cause(self, cause: &str) -> Step<T> {
         self.map_err(|fault| fault.cause(cause))
     }
@@ -170,18 +184,19 @@ pub fn check(steps: impl FnOnce(&Trial) -> Step + Send + 'static) -> Verdict {
     };
     match (panicked, outcome) {
         (Some(panic), outcome) => {
-            let what = format!(
+            let mut what = format!(
                 "your function panicked at {}: {}",
                 panic.place, panic.message
             );
+            let mut read = None;
+            // What the steps saw says when that was, and they know where to read about it.
+            if let Some(Some(Err(seen))) = outcome {
+                what = format!("{what}\nwhat the check saw: {}", seen.what);
+                read = seen.read;
+            }
             let fault = Fault::new(what).cause(
-                "an unwrap, an expect, an index or a slice that trusts what came from the peer",
+                "an unwrap, an expect, an index or a slice that trusts the peer, or the system",
             );
-            // Where the steps know where to read about it, keep that.
-            let read = match outcome {
-                Some(Some(Err(Fault { read, .. }))) => read,
-                _ => None,
-            };
             Verdict::Wrong(Fault { read, ..fault })
         }
         (None, Some(Some(Ok(())))) => Verdict::Solved,
@@ -259,9 +274,11 @@ impl Trial {
     ) -> Attempt<T> {
         keep_panics();
         let (sender, result) = mpsc::channel();
+        let (sender_of_state, state) = mpsc::channel();
         let report = self.report.clone();
         thread::spawn(move || {
             REPORT_TO.set(Some(report));
+            let _ = sender_of_state.send(ThreadState::of_this_thread());
             if let Ok(result) = panic::catch_unwind(AssertUnwindSafe(function)) {
                 let _ = sender.send(result);
             }
@@ -269,7 +286,19 @@ impl Trial {
         Attempt {
             result,
             wait: self.wait,
+            thread: state.recv().ok().flatten(),
         }
+    }
+
+    /// A connection: the check's side, and the side for the learner's function.
+    pub fn pair(&self) -> Step<(Peer, TcpStream)> {
+        let (listener, addr) = self.listen()?;
+        let peer = self.connect(addr)?;
+        // It is in the queue already, so this does not block.
+        let (stream, _) = listener
+            .accept()
+            .map_err(|e| Fault::new(format!("the check could not accept: {e}")))?;
+        Ok((peer, stream))
     }
 
     /// Connects to the learner's server.
@@ -300,6 +329,7 @@ impl Trial {
             end: self.end,
             wait: self.wait,
             sent: Vec::new(),
+            sent_in_all: 0,
         }
     }
 
@@ -319,6 +349,7 @@ fn time_left(end: Instant, longest: Duration) -> Duration {
 pub struct Attempt<T> {
     result: Receiver<T>,
     wait: Duration,
+    thread: Option<ThreadState>,
 }
 
 impl<T> Attempt<T> {
@@ -344,8 +375,51 @@ impl<T> Attempt<T> {
     pub fn still_runs(&self) -> Step {
         match self.result.try_recv() {
             Err(mpsc::TryRecvError::Empty) => Ok(()),
-            _ => Err(Fault::new("your function returned too early")),
+            Ok(_) => Err(Fault::new("your function returned too early")),
+            Err(mpsc::TryRecvError::Disconnected) => Err(Fault::new("your function panicked")),
         }
+    }
+
+    /// Checks that the function waits without using the processor, when for so long there is
+    /// nothing to do for it. Sees only the thread in which the function was called, and only on
+    /// Linux; elsewhere it just lets the time pass.
+    pub fn expect_idle(&self, during: Duration) -> Step {
+        let started = Instant::now();
+        let (mut looks, mut at_work) = (0, 0);
+        while started.elapsed() < during {
+            thread::sleep(Duration::from_millis(10)); // between two looks
+            let Some(runs) = self.thread.as_ref().and_then(ThreadState::runs) else {
+                continue; // not Linux, or the function has returned
+            };
+            looks += 1;
+            at_work += u32::from(runs);
+        }
+        // One that only wakes up now and then may have to wait for a busy processor.
+        if at_work * 4 <= looks * 3 {
+            return Ok(());
+        }
+        Err(Fault::new(format!(
+            "for {:.1} s there was nothing to do, and at {at_work} of {looks} moments your \
+             function used the processor",
+            started.elapsed().as_secs_f64(),
+        )))
+    }
+}
+
+/// Where Linux tells what a thread does.
+struct ThreadState(PathBuf);
+
+impl ThreadState {
+    fn of_this_thread() -> Option<ThreadState> {
+        let thread = fs::read_link("/proc/thread-self").ok()?;
+        Some(ThreadState(Path::new("/proc").join(thread).join("stat")))
+    }
+
+    /// Whether it runs, or would if a processor were free: a busy machine makes no difference.
+    fn runs(&self) -> Option<bool> {
+        let stat = fs::read_to_string(&self.0).ok()?;
+        let (_, behind_name) = stat.rsplit_once(") ")?; // man 5 proc_pid_stat: pid (comm) state …
+        Some(behind_name.starts_with('R'))
     }
 }
 
@@ -354,7 +428,9 @@ pub struct Peer {
     stream: TcpStream,
     end: Instant,
     wait: Duration,
+    /// The first bytes of what was sent, for the beginning of a sentence.
     sent: Vec<u8>,
+    sent_in_all: usize,
 }
 
 impl Peer {
@@ -381,8 +457,32 @@ impl Peer {
                 count(bytes.len())
             )),
         })?;
-        self.sent.extend_from_slice(bytes);
+        self.note(bytes);
         Ok(())
+    }
+
+    fn note(&mut self, bytes: &[u8]) {
+        let room = SHOWN - self.sent.len();
+        self.sent.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.sent_in_all += bytes.len();
+    }
+
+    /// Sends bytes while it reads what comes back, half-closes behind them, and reads until the
+    /// function closes, at most `limit` bytes. For more bytes than all buffers hold.
+    pub fn exchange(&mut self, bytes: &[u8], limit: usize) -> Step<Vec<u8>> {
+        let sender = self.stream.try_clone();
+        let mut sender =
+            sender.map_err(|e| Fault::new(format!("the check could not clone its socket: {e}")))?;
+        let _ = sender.set_write_timeout(Some(time_left(self.end, self.wait)));
+        self.note(bytes);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // If this fails, too little comes back, and that is reported.
+                let _ = sender.write_all(bytes);
+                let _ = sender.shutdown(Shutdown::Write);
+            });
+            self.read_to_end(limit)
+        })
     }
 
     /// Sends bytes one at a time, `gap` apart, so that they come in as many reads.
@@ -409,12 +509,12 @@ impl Peer {
         let mut why = "";
         while n < expected.len() {
             match self.read(&mut came[n..])? {
-                Some(0) => why = ", and then you closed the connection",
+                Some(0) => why = ": you closed the connection",
                 Some(more) => {
                     n += more;
                     continue;
                 }
-                None => why = ", and then nothing more",
+                None => why = ": nothing more came",
             }
             break;
         }
@@ -491,9 +591,9 @@ impl Peer {
 
     /// What the check has done so far, as the beginning of a sentence.
     fn story(&self) -> String {
-        match self.sent.as_slice() {
-            [] => String::new(),
-            sent => format!("after {} was sent: ", show(sent)),
+        match self.sent_in_all {
+            0 => String::new(),
+            n => format!("after {} was sent: ", show_start(&self.sent, n)),
         }
     }
 }
@@ -519,10 +619,15 @@ pub fn compare(expected: &[u8], came: &[u8]) -> Result<(), String> {
     };
     let (before, expected_behind) = excerpt(expected);
     let (_, came_behind) = excerpt(came);
+    let how = match at {
+        _ if at == came.len() => "is missing",
+        _ if at == expected.len() => "is too many",
+        _ => "differs",
+    };
     Err(format!(
         "expected {:>9}: {before}{expected_behind}\n\
          came     {:>9}: {before}{came_behind}\n\
-         {:20}{}^ byte {at} differs",
+         {:20}{}^ byte {at} {how}",
         count(expected.len()),
         count(came.len()),
         "",
@@ -532,9 +637,17 @@ pub fn compare(expected: &[u8], came: &[u8]) -> Result<(), String> {
 
 /// Bytes as a learner can read them: quoted and escaped where they are few, else their number.
 pub fn show(bytes: &[u8]) -> String {
-    match bytes.len() {
-        0..=40 => format!("'{}'", escape(bytes)),
-        n => format!("{} ('{}…')", count(n), escape(&bytes[..16])),
+    show_start(&bytes[..bytes.len().min(SHOWN)], bytes.len())
+}
+
+/// Up to so many bytes are shown whole.
+const SHOWN: usize = 40;
+
+/// The same, of bytes of which only the first [`SHOWN`] are known.
+fn show_start(first: &[u8], all: usize) -> String {
+    match all {
+        0..=SHOWN => format!("'{}'", escape(first)),
+        n => format!("{} ('{}…')", count(n), escape(&first[..16])),
     }
 }
 
@@ -641,6 +754,8 @@ fn heading_exists(fault: &Fault) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
 
     #[test]
@@ -657,8 +772,11 @@ mod tests {
             difference.contains("came       0 bytes: \n"),
             "{difference}"
         );
+        assert!(difference.ends_with("^ byte 0 is missing"), "{difference}");
         let difference = compare(&[b'x'; 100], &[b'x'; 99]).expect_err("they differ");
-        assert!(difference.contains("byte 99 differs"), "{difference}");
+        assert!(difference.contains("byte 99 is missing"), "{difference}");
+        let difference = compare(b"abc", b"abcd").expect_err("they differ");
+        assert!(difference.ends_with("^ byte 3 is too many"), "{difference}");
     }
 
     #[test]
@@ -676,7 +794,12 @@ mod tests {
                 .starts_with("your function panicked at tests/src/exercise.rs:"),
             "{fault}"
         );
-        assert!(fault.what.ends_with(": oh no"), "{fault}");
+        assert!(
+            fault
+                .what
+                .ends_with(": oh no\nwhat the check saw: your function panicked"),
+            "{fault}"
+        );
 
         let hangs = check(|trial| {
             let attempt = trial.start(|| {
@@ -690,5 +813,54 @@ mod tests {
             panic!("it is wrong")
         };
         assert_eq!(fault.what, "your function had not returned 0.1 s later");
+    }
+
+    #[test]
+    fn sends_more_than_the_buffers_hold_while_it_reads() {
+        let bytes = vec![b'x'; 20_000_000];
+        let verdict = check(move |trial| {
+            let (mut peer, stream) = trial.pair()?;
+            let echo = trial.start(move || io::copy(&mut &stream, &mut &stream).is_ok());
+            let came = peer.exchange(&bytes, bytes.len())?;
+            compare(&bytes, &came).map_err(Fault::new)?;
+            assert_eq!(
+                peer.story(),
+                "after 20000000 bytes ('xxxxxxxxxxxxxxxx…') was sent: "
+            );
+            echo.result().map(|_| ())
+        });
+        if let Verdict::Wrong(fault) = verdict {
+            panic!("{fault}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn tells_who_waits_from_who_spins() {
+        let during = Duration::from_millis(200);
+        let waits = check(move |trial| {
+            let (peer, mut stream) = trial.pair()?;
+            let waits = trial.start(move || stream.read(&mut [0]).is_ok());
+            waits.expect_idle(during)?;
+            drop(peer);
+            waits.result().map(|_| ())
+        });
+        assert!(matches!(waits, Verdict::Solved));
+
+        let spins = check(move |trial| {
+            let (stop, stopped) = mpsc::channel::<()>();
+            let spins = trial.start(move || {
+                while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                    std::hint::spin_loop();
+                }
+            });
+            let idle = spins.expect_idle(during);
+            drop(stop);
+            idle
+        });
+        let Verdict::Wrong(fault) = spins else {
+            panic!("it is wrong")
+        };
+        assert!(fault.what.contains("used the processor"), "{fault}");
     }
 }

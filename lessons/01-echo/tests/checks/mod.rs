@@ -1,12 +1,12 @@
 //! What "right" means for each exercise of lesson 1: functions to which any solution is handed.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use course::Reserved;
-use course::exercise::{Explain, Fault, Peer, Step, Trial, Verdict, WAIT, check, compare};
+use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check, compare};
 use echo::AskError;
 
 pub type Shout = fn(&TcpListener) -> io::Result<()>;
@@ -77,7 +77,7 @@ fn shouts(trial: &Trial, shout: Shout) -> Step {
     let attempt = trial.start(move || shout(&listener));
     let mut client = trial.connect(addr)?;
     let long: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    let came = exchange(&mut client, &long)?;
+    let came = client.exchange(&long, 2 * long.len())?;
     compare(&long.to_ascii_uppercase(), &came).map_err(|difference| {
         Fault::new(format!(
             "300,000 bytes were sent, then a half-close\n{difference}"
@@ -122,22 +122,6 @@ fn reports_a_reset(trial: &Trial, shout: Shout) -> Step {
                 .cause("an error of read is taken for the end of the stream"),
         ),
     }
-}
-
-/// Sends while it reads, half-closes, and reads to the end.
-fn exchange(client: &mut Peer, message: &[u8]) -> Step<Vec<u8>> {
-    let sender = client.stream().try_clone();
-    let mut sender =
-        sender.map_err(|e| Fault::new(format!("the check could not clone its socket: {e}")))?;
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            // If this fails, too little comes back, and that is reported.
-            let _ = sender.set_write_timeout(Some(WAIT));
-            let _ = io::Write::write_all(&mut sender, message);
-            let _ = sender.shutdown(Shutdown::Write);
-        });
-        client.read_to_end(2 * message.len())
-    })
 }
 
 /// 1.2 A client with human errors.
@@ -232,9 +216,7 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
     const LIMIT: Duration = Duration::from_millis(300);
     // The slack is for a busy machine; a mistake costs much more.
     const LATEST: Duration = Duration::from_millis(1200);
-    let in_time = |attempt: course::exercise::Attempt<Result<Vec<u8>, AskError>>,
-                   what: &str,
-                   cause: &str| {
+    let in_time = |attempt: Attempt<Result<Vec<u8>, AskError>>, what: &str, cause: &str| {
         let fault =
             |end: String| Fault::new(format!("{what}, the limit was 0.3 s: {end}")).cause(cause);
         match attempt.result_within(LATEST) {
@@ -322,12 +304,8 @@ fn serve(
     trial: &Trial,
     function: ReplyAndClose,
     reply: &[u8],
-) -> Step<(Peer, course::exercise::Attempt<io::Result<()>>)> {
-    let (listener, addr) = trial.listen()?;
-    let client = trial.connect(addr)?;
-    let accepted = listener.accept();
-    let (stream, _) =
-        accepted.map_err(|e| Fault::new(format!("the check could not accept: {e}")))?;
+) -> Step<(Peer, Attempt<io::Result<()>>)> {
+    let (client, stream) = trial.pair()?;
     let reply = reply.to_vec();
     Ok((client, trial.start(move || function(stream, &reply))))
 }
