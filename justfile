@@ -14,9 +14,9 @@ test package:
 rewrite package:
     COURSE_REWRITE=1 cargo test -p {{package}} --test lesson the_page
 
-# Build the book into docs/book (needs mdBook).
+# Read the book in the browser; it follows each change of a page. The first time, this builds mdBook.
 book:
-    mdbook build docs
+    tests/book/build serve
 
 # Check everything that must be green.
 ready:
