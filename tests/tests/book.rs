@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use course::{LESSONS, Lesson, Page, check, workspace};
 use regex::Regex;
 
-/// The words of prose that a page may have; the glossary may have more.
+/// The words of prose that a page may have. The glossary may have more, and a lesson's exercises,
+/// which are done and not read in one go, do not count.
 const MOST_WORDS: usize = 1500;
 
 /// Every page that a reader opens, by its path in the workspace.
@@ -228,7 +229,13 @@ fn link(lesson: &Lesson) -> String {
 fn long_pages(pages: &Pages) -> Vec<String> {
     let pages = pages.iter().filter(|page| *page.0 != "docs/glossary.md");
     let counted = pages.map(|(path, text)| {
-        let lines = prose(text).filter(|(_, line)| !line.starts_with('|'));
+        let mut to_do = false;
+        let lines = prose(text).filter(|(_, line)| {
+            if line.starts_with("## ") {
+                to_do = *line == "## Your turn";
+            }
+            !to_do && !line.starts_with('|')
+        });
         let words = lines.flat_map(|(_, line)| line.split_whitespace());
         let words = words.filter(|word| word.contains(char::is_alphanumeric));
         (path, words.count())
