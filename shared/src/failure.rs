@@ -48,7 +48,8 @@ impl Failure {
         }
     }
 
-    /// A client could not connect to `addr`, where `server` is the program that should listen.
+    /// A client could not connect to `addr`, where `server` is the program that should listen,
+    /// with its arguments if it needs some.
     pub fn connect(addr: &Addr, server: &str, cause: io::Error) -> Failure {
         let failure = Failure::new(format!("cannot connect to {addr}: {cause}"));
         if addr.port() == 0 {
@@ -57,10 +58,14 @@ impl Failure {
             );
         }
         match cause.kind() {
-            ErrorKind::ConnectionRefused => failure.hint(format!(
-                "nobody listens there; start the server in another terminal: \
-                 cargo run --bin {server} -- --addr {addr}"
-            )),
+            ErrorKind::ConnectionRefused => {
+                let server = server.replacen(' ', " -- ", 1);
+                let dashes = if server.contains(" -- ") { "" } else { "-- " };
+                failure.hint(format!(
+                    "nobody listens there; start the server in another terminal: \
+                     cargo run --bin {server} {dashes}--addr {addr}"
+                ))
+            }
             ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 failure.hint(
                     "no answer from that machine; check the address, the network and the firewall",

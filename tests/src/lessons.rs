@@ -53,4 +53,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "loop server: client after client, message after message",
         udp: false,
     },
+    Lesson {
+        number: 5,
+        folder: "05-sticky-packets",
+        package: "sticky-packets",
+        name: "sticky",
+        title: "sticky packets: why a read is not a message",
+        udp: false,
+    },
 ];
