@@ -3,10 +3,14 @@
 //! - [`main`] runs a program and ends it as every program of the course ends.
 //! - [`Addr`] is the value of `--addr`.
 //! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 teaches it.
+//! - `frame` (with the feature of that name) puts borders into a stream of bytes. Lesson 6
+//!   teaches it.
 //! - [`say!`], [`warn!`], [`ask`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
 mod failure;
+#[cfg(feature = "frame")]
+pub mod frame;
 mod terminal;
 
 pub use addr::Addr;

@@ -61,4 +61,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "sticky packets: why a read is not a message",
         udp: false,
     },
+    Lesson {
+        number: 6,
+        folder: "06-file-transfer",
+        package: "file-transfer",
+        name: "file",
+        title: "file transfer: framing, and files from strangers",
+        udp: false,
+    },
 ];
