@@ -79,7 +79,11 @@ impl Failure {
     pub fn broken(doing: &str, peer: impl fmt::Display, cause: io::Error) -> Failure {
         let failure = Failure::new(format!("cannot {doing} {peer}: {cause}"));
         match cause.kind() {
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => failure.hint(
+            // NotConnected: a shutdown that comes after the other side's reset.
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected => failure.hint(
                 "the other side stopped, or closed before it had read everything; its terminal tells more",
             ),
             ErrorKind::UnexpectedEof => {

@@ -76,8 +76,8 @@ pub fn send(
         warn!("{name} grew while it was sent: the first {sent} of {size} bytes went");
     }
 
-    // The receiver closes when it has the file. A receiver that did not read everything closes
-    // with a reset.
+    // The receiver closes when it is done. One that has not read everything closes with a reset;
+    // a receipt in words is not in this protocol.
     stream.shutdown(Shutdown::Write).map_err(send_failed)?;
     let mut connection = Paced::new(stream, wire.patience());
     let answer = connection.read(&mut block[..1]).map_err(send_failed)?;
