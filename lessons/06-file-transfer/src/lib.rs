@@ -91,7 +91,8 @@ impl Progress {
         // A transfer that the clock could not measure has no speed.
         let speed = (size as f64 / time.as_secs_f64().max(1e-9)) as u64;
         let (name, speed) = (escape(name.as_bytes()), HumanBytes(speed));
-        say!("{done} {name}: {size} bytes in {time:.1?}, {speed}/s");
+        let plural = if size == 1 { "" } else { "s" };
+        say!("{done} {name}: {size} byte{plural} in {time:.1?}, {speed}/s");
     }
 }
 

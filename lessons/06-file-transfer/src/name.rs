@@ -54,3 +54,22 @@ fn is_reserved(name: &str) -> bool {
         (Some('0'..='9' | '¹' | '²' | '³'), None)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_taken_stays_in_the_folder(name in r"[a./\\: \x00]{0,6}|\PC{0,80}|.{0,10}") {
+            if check_name(&name).is_ok() {
+                let path = Path::new("folder").join(&name);
+                prop_assert_eq!(path.parent(), Some(Path::new("folder")));
+                prop_assert_eq!(path.file_name(), Some(name.as_ref()));
+                prop_assert!(!name.contains(['/', '\\', ':', '\0']) && name.len() <= 255);
+            }
+        }
+    }
+}

@@ -101,3 +101,69 @@ mod linux {
         linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Both kinds, whatever the file system and the system offer.
+    fn both(dir: &Path) -> [Partial; 2] {
+        let named = builder()
+            .tempfile_in(dir)
+            .expect("the folder can be written to");
+        let chosen = Partial::new(dir).expect("the folder can be written to");
+        [chosen, Partial::Named(named)]
+    }
+
+    fn count(dir: &Path) -> usize {
+        fs::read_dir(dir).expect("the folder is there").count()
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_file_that_is_dropped() {
+        let dir = tempfile::tempdir().expect("there is room");
+        for mut partial in both(dir.path()) {
+            partial.write_all(b"half").expect("there is room");
+        }
+        assert_eq!(count(dir.path()), 0);
+    }
+
+    #[test]
+    fn replaces_only_with_force() {
+        let dir = tempfile::tempdir().expect("there is room");
+        let path = dir.path().join("file");
+        for (i, mut partial) in both(dir.path()).into_iter().enumerate() {
+            fs::write(&path, "old").expect("there is room");
+            partial.write_all(b"new").expect("there is room");
+            let error = partial
+                .publish(&path, false)
+                .expect_err("the name is taken");
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read(&path).expect("it is there"), b"old");
+
+            let mut partial = both(dir.path()).into_iter().nth(i).expect("there are two");
+            partial.write_all(b"new").expect("there is room");
+            partial.publish(&path, true).expect("it is replaced");
+            assert_eq!(fs::read(&path).expect("it is there"), b"new");
+        }
+        assert_eq!(count(dir.path()), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("there is room");
+        let mode = |path: &Path| fs::metadata(path).map(|m| m.permissions().mode());
+        let ordinary = dir.path().join("ordinary");
+        fs::write(&ordinary, "").expect("there is room");
+        for (i, partial) in both(dir.path()).into_iter().enumerate() {
+            let path = dir.path().join(i.to_string());
+            partial.publish(&path, false).expect("the name is free");
+            let modes = (mode(&path), mode(&ordinary));
+            assert_eq!(modes.0.expect("it is there"), modes.1.expect("it is there"));
+        }
+    }
+}

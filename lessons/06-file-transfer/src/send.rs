@@ -38,14 +38,14 @@ pub fn open(path: &Path) -> Result<(File, Header), Failure> {
 /// The connection broke, the receiver was too slow, or the file is shorter than it was.
 pub fn send(
     stream: &TcpStream,
-    peer: impl fmt::Display,
+    peer: &dyn fmt::Display,
     file: &mut File,
     header: &Header,
     wire: &Wire,
 ) -> Result<(), Failure> {
     let name = escape(header.filename.as_bytes());
     let what = format!("send {name} to");
-    let send_failed = |e| Failure::broken(&what, &peer, e);
+    let send_failed = |e| Failure::broken(&what, peer, e);
     let read_failed = |e| Failure::new(format!("cannot read {name}: {e}"));
 
     let mut connection = Paced::new(stream, wire.patience());

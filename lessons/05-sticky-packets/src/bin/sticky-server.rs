@@ -3,7 +3,7 @@
 //! Terminal 1: `cargo run --bin sticky-server -- glue`
 //! Terminal 2: `cargo run --bin sticky-client -- glue`
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::thread;
@@ -88,14 +88,10 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     let mut pieces = Vec::new();
     let mut next = 0; // the first message that has not come
     while next < MESSAGES.len() {
-        let (n, sender) = match socket.recv_from(&mut buffer) {
-            Ok(received) => received,
-            // WouldBlock on Unix, TimedOut on Windows: UDP has no end that one could read.
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                say!("nothing more for {} seconds", SILENCE.as_secs());
-                break;
-            }
-            Err(e) => return Err(receive_failed(e)),
+        let received = receive(&socket, &mut buffer).map_err(receive_failed)?;
+        let Some((n, sender)) = received else {
+            say!("nothing more for {} seconds", SILENCE.as_secs());
+            break;
         };
         // The next message, or a later one if some were lost on the way. Anything else is from
         // a stranger: everybody may send to this port.
@@ -104,13 +100,12 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
             warn!("{sender} sent something else: {}", preview(datagram));
             continue;
         };
-        let tail = MESSAGES[which].len() - n;
-        let lost = if tail > 0 {
-            format!("  and {tail} lost")
-        } else {
-            String::new()
-        };
         let text = mark_borders(MESSAGES[..which].concat().len(), datagram);
+        let tail = MESSAGES[which].len() - n;
+        let lost = match tail {
+            0 => String::new(),
+            _ => format!("  and {tail} lost"),
+        };
         say!("receive {}: {}  {text}{lost}", which + 1, bytes(n));
 
         pieces.extend(MESSAGES[next..which].iter().map(|m| Piece::Lost(m.len())));
@@ -120,6 +115,16 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     pieces.extend(MESSAGES[next..].iter().map(|m| Piece::Lost(m.len())));
     say!("\n{}", draw("send", "receive", &pieces));
     Ok(())
+}
+
+/// One datagram, as much of it as the buffer can take; `None` if nothing comes any more.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+    match socket.recv_from(buffer) {
+        Ok(received) => Ok(Some(received)),
+        // WouldBlock on Unix, TimedOut on Windows: SILENCE has passed.
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 /// Whether the datagram is the message of that number, as much of it as a buffer of that size

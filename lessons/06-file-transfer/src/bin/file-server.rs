@@ -80,8 +80,8 @@ fn serve(stream: &TcpStream, client: SocketAddr, args: &Args) -> Result<(), Fail
     match &args.job {
         Job::Send { file } => {
             let (mut file, header) = file_transfer::open(file)?;
-            file_transfer::send(stream, client, &mut file, &header, &args.wire)
+            file_transfer::send(stream, &client, &mut file, &header, &args.wire)
         }
-        Job::Receive(options) => file_transfer::receive(stream, client, options, &args.wire),
+        Job::Receive(options) => file_transfer::receive(stream, &client, options, &args.wire),
     }
 }
