@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use shared::{Failure, preview, say};
+use shared::{Failure, ask, preview, say};
 
 use crate::{MESSAGES, Piece, bytes, draw, mark_borders};
 
@@ -33,6 +33,10 @@ pub struct Reader {
     /// Begin to read so long after the first byte has arrived, in milliseconds
     #[arg(long, value_name = "MS", default_value = "300", value_parser = clap::value_parser!(u64).range(..=60_000))]
     wait: u64,
+
+    /// Begin to read when Enter is pressed
+    #[arg(long, conflicts_with = "wait")]
+    enter: bool,
 
     /// The size of the buffer: the most that one read can return
     #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
@@ -73,7 +77,7 @@ pub fn read_pieces(
     if options.wait > 0 {
         // peek waits for the first byte and leaves it where it is.
         stream.peek(&mut [0]).map_err(read_failed)?;
-        thread::sleep(options.wait());
+        options.wait()?;
     }
 
     let expected = MESSAGES.concat();
@@ -118,9 +122,17 @@ impl Gap {
 }
 
 impl Reader {
-    /// How late the first read is.
-    pub fn wait(&self) -> Duration {
-        Duration::from_millis(self.wait)
+    /// Lets time pass before the first read.
+    ///
+    /// # Errors
+    /// The keyboard cannot be read.
+    pub fn wait(&self) -> Result<(), Failure> {
+        if self.enter {
+            ask("read> ")?;
+        } else {
+            thread::sleep(Duration::from_millis(self.wait));
+        }
+        Ok(())
     }
 
     /// The size of the buffer, in bytes.

@@ -69,6 +69,44 @@ fn glue_shows_what_each_read_returned_and_draws_it() {
 }
 
 #[test]
+fn reads_late_and_everything_at_once_when_told_to_by_enter() {
+    course::play(&format!(
+        "
+**Terminal 1**
+```console
+$ cargo run -q --bin sticky-server -- glue --enter
+listening on 127.0.0.1:8805
+127.0.0.1:50000 connected
+```
+**Terminal 2**
+```console
+$ cargo run -q --bin sticky-client -- glue --gap 5
+{FIVE_WRITES}```
+**Terminal 1**
+```console
+read>
+read 1: 27 bytes  hej│привет│hi│hola│你好
+
+5 writes   {WRITTEN}
+           │h e j п · р · и · в · е · т · h i h o l a 你· · 好· ·│
+           │0         5         10        15        20        25 │
+1 read     └──────────────────────── 27 ─────────────────────────┘
+```
+"
+    ));
+}
+
+#[test]
+fn does_not_wait_for_enter_at_the_end_of_input() {
+    let server = Server::start(SERVER, &["slice"]);
+    let mut read = client(&["slice", "--enter"], server.addr());
+    read.write_stdin("")
+        .assert()
+        .success()
+        .stdout(contains(WRITTEN));
+}
+
+#[test]
 fn slice_reads_in_the_client_what_the_server_writes() {
     let server = Server::start(SERVER, &["slice", "--nodelay"]);
     let read = client(&["slice", "--buffer", "3"], server.addr())
@@ -174,7 +212,7 @@ fn says_which_datagrams_never_came() {
         stdout.ends_with("└─ 3 ─┴××××××× 12 lost ×××××××┴×2×┴── 4 ──┴× 6 lost ××┘"),
         "{stdout}"
     );
-    assert!(stdout.contains("\nreceive 4:  4 bytes  hola\nnothing more for 2 seconds\n"));
+    assert!(stdout.contains("\nreceive 4:  4 bytes  hola\nnothing more for 5 seconds\n"));
     let strangers: Vec<&str> = stderr.lines().collect();
     assert_eq!(strangers.len(), 2, "{stderr}");
     assert!(strangers[0].ends_with(" sent something else: boo\\x1b[2J"));
@@ -265,6 +303,7 @@ fn refuses_arguments_that_make_no_sense() {
     for (program, arguments, complaint) in [
         (SERVER, "", "Usage: sticky-server"),
         (SERVER, "glue --buffer 0", "0 is not in 1..=65535"),
+        (SERVER, "glue --enter --wait 5", "cannot be used with"),
         (SERVER, "glue --nodelay", "unexpected argument '--nodelay'"),
         (SERVER, "slice --wait 5", "unexpected argument '--wait'"),
         (CLIENT, "glue --gap 1001", "1001 is not in 0..=1000"),

@@ -41,13 +41,10 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A server that receives into a folder, and gives up after a second without progress if it is
-/// not told otherwise.
+/// A server that receives into a folder. Where a client is silent on purpose, `more` makes it
+/// less patient; an ordinary client may be slow on a busy machine.
 fn receiver(inbox: &Path, more: &[&str]) -> Server {
     let mut arguments = vec!["receive", "--dir", text(inbox)];
-    if !more.contains(&"--timeout") {
-        arguments.extend(["--timeout", "1"]);
-    }
     arguments.extend(more);
     Server::start(SERVER, &arguments)
 }
@@ -183,7 +180,7 @@ fn takes_a_file_byte_by_byte_and_ignores_unknown_keys() {
 #[test]
 fn a_file_appears_only_when_it_is_complete() {
     let inbox = folder();
-    let server = receiver(inbox.path(), &["--timeout", "20"]);
+    let server = receiver(inbox.path(), &[]);
     let mut stream = connect(server.addr());
     stream
         .write_all(&header("a.txt", 200_000))
@@ -533,9 +530,8 @@ fn nothing_is_left_when_the_sender_stops_resets_or_sends_too_much() {
 #[test]
 fn a_silent_sender_is_dropped_and_so_is_one_that_dribbles() {
     let inbox = folder();
-    let server = receiver(inbox.path(), &[]);
+    let server = receiver(inbox.path(), &["--timeout", "2"]);
     for (i, start) in [
-        Vec::new(),
         vec![0, 0],
         header("a", 9),
         [header("a", 9), vec![1]].concat(),
@@ -546,11 +542,11 @@ fn a_silent_sender_is_dropped_and_so_is_one_that_dribbles() {
         let mut stream = connect(server.addr());
         stream.write_all(start).expect("the server reads");
         server.wait_for("the silent client is dropped", |_, stderr| {
-            let too_slow = |l: &&String| l.contains("no progress: less than 64 KiB passed in 1 s");
+            let too_slow = |l: &&String| l.contains("no progress: less than 64 KiB passed in 2 s");
             stderr.iter().filter(too_slow).nth(i).cloned()
         });
     }
-    // One byte in 50 ms is never silent for a second.
+    // One byte in 50 ms is never silent for two seconds.
     let mut stream = connect(server.addr());
     stream
         .write_all(&header("a", 1_000_000))
@@ -572,9 +568,9 @@ fn a_receiver_that_never_reads_is_dropped() {
     let (outbox, inbox) = (folder(), folder());
     let file = outbox.path().join("big");
     let bytes = file_of(20_000_000, &file);
-    let server = Server::start(SERVER, &["send", text(&file), "--timeout", "1"]);
+    let server = Server::start(SERVER, &["send", text(&file), "--timeout", "2"]);
     let stream = connect(server.addr());
-    server.wait_for_stderr("no progress: less than 64 KiB passed in 1 s");
+    server.wait_for_stderr("no progress: less than 64 KiB passed in 2 s");
     drop(stream);
     let receive = ["receive", "--dir", text(inbox.path())];
     client(&receive, server.addr()).assert().success();
@@ -592,7 +588,7 @@ fn a_sender_that_is_killed_at_sixty_percent_leaves_nothing() {
     let (outbox, inbox) = (folder(), folder());
     let file = outbox.path().join("big");
     file_of(50_000_000, &file);
-    let server = receiver(inbox.path(), &["--timeout", "20"]);
+    let server = receiver(inbox.path(), &[]);
     let between = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let addr = between.local_addr().expect("it is bound").to_string();
     let mut sender = process::Command::new(CLIENT)

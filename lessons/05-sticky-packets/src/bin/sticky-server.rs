@@ -6,7 +6,6 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -14,7 +13,7 @@ use shared::{Addr, Failure, preview, say, warn};
 use sticky_packets::{MESSAGES, Piece, Reader, Writer, bytes, draw, mark_borders};
 
 /// How long the next datagram may take. A lost one never comes.
-const SILENCE: Duration = Duration::from_secs(2);
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// Serve one client with one experiment, show what a reader sees of five messages, and exit.
 #[derive(Parser)]
@@ -81,7 +80,7 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     let receive_failed = |e| Failure::new(format!("cannot receive: {e}"));
     let mut buffer = vec![0; options.buffer()];
     socket.peek_from(&mut buffer).map_err(receive_failed)?;
-    thread::sleep(options.wait());
+    options.wait()?;
 
     let set = socket.set_read_timeout(Some(SILENCE));
     set.map_err(receive_failed)?;
