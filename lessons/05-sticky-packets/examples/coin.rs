@@ -18,8 +18,8 @@ fn main() -> io::Result<()> {
         counts[count_reads(gap)?] += 1;
     }
     for (reads, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let plural = if reads == 1 { " " } else { "s" };
-        println!("{reads} read{plural}: {count} of {runs} times");
+        let plural = if reads == 1 { "" } else { "s" };
+        println!("{count:4} of {runs} times: {reads} read{plural}");
     }
     Ok(())
 }

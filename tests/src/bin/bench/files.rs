@@ -12,7 +12,7 @@ use course::{Server, programs, workspace};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use shared::Failure;
 
-use crate::measure::{Way, side_by_side};
+use crate::measure::{Way, load, side_by_side};
 
 const SIZE: u64 = 1 << 30;
 
@@ -31,22 +31,25 @@ pub fn run(rounds: u32) -> Result<String, Failure> {
     if course::has("nc") {
         ways.push(way("nc pair", || netcat(f)));
     }
+    let load = load().map_or(String::new(), |load| format!(", load before {load}"));
     let measured = side_by_side(ways, rounds)?;
 
     let gib = SIZE as f64 / f64::from(1 << 30);
     let mut table = format!(
-        "1 GiB from {0} to {0}, medians of {rounds} rounds\n\n",
+        "1 GiB from {0} to {0}, medians of {rounds} rounds{load}\n\n",
         folder.kind
     );
-    table += "| what | time | GiB/s | the lesson's pair is faster by |\n|---|---|---|---|\n";
+    table += "| what | time | GiB/s | processor time | the lesson's pair is faster by |\n|---|---|---|---|---|\n";
     for other in &measured {
-        let time = other.median().as_secs_f64();
+        let time = other.time().as_secs_f64();
+        let work = other
+            .work()
+            .map_or("?".to_owned(), |w| format!("{:.2} s", w.as_secs_f64()));
         let faster = measured[0].times_as_fast_as(other);
+        let (name, speed) = (&other.name, gib / time);
         let _ = writeln!(
             table,
-            "| {} | {time:.2} s | {:.2} | {faster:.2} × |",
-            other.name,
-            gib / time
+            "| {name} | {time:.2} s | {speed:.2} | {work} | {faster:.2} × |"
         );
     }
     let (sender, receiver) = memory(f)?;
