@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::vec;
 
@@ -20,6 +20,28 @@ impl Addr {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Looks the name up: the first of its addresses. A UDP socket cannot try one after the other
+    /// as `TcpStream::connect` does, because nothing tells it that nobody is there.
+    ///
+    /// # Errors
+    /// Nobody knows the name.
+    pub fn look_up(&self) -> io::Result<SocketAddr> {
+        let mut found = self.to_socket_addrs()?;
+        found
+            .next()
+            .ok_or_else(|| io::Error::other("the name has no address"))
+    }
+}
+
+/// Where a socket that speaks with `peer` is bound: any address of this machine, of the same kind
+/// as the peer's (IPv4 or IPv6), and any free port.
+pub fn any_port(peer: SocketAddr) -> SocketAddr {
+    let any: IpAddr = match peer {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    SocketAddr::new(any, 0)
 }
 
 impl FromStr for Addr {
@@ -59,13 +81,13 @@ impl FromStr for Addr {
 }
 
 impl fmt::Display for Addr {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&crate::escape(self.text.as_bytes()))
     }
 }
 
 impl ToSocketAddrs for Addr {
-    type Iter = vec::IntoIter<std::net::SocketAddr>;
+    type Iter = vec::IntoIter<SocketAddr>;
 
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         self.text.to_socket_addrs()

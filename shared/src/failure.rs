@@ -1,12 +1,14 @@
+use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
-use crate::Addr;
+use crate::{Addr, warn};
 
 /// An error a person reads: what was tried, on which value, why it failed, and the remedy.
 ///
-/// It is displayed as `error: what was tried: cause` and, where there is a remedy, a second line
-/// `hint: …`.
+/// [`Failure::print`] shows it as `error: what was tried: cause` and, where there is a remedy, a
+/// second line `hint: …`.
 #[derive(Debug)]
 pub struct Failure {
     message: String,
@@ -27,6 +29,14 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Failure {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Prints the error to stderr, and the hint if there is one.
+    pub fn print(&self) {
+        warn!("error: {self}");
+        if let Some(hint) = &self.hint {
+            warn!("hint: {hint}");
+        }
     }
 
     /// A server could not bind to `addr` and listen there.
@@ -51,32 +61,34 @@ impl Failure {
     /// A client could not connect to `addr`, where `server` is the program that should listen,
     /// with its arguments if it needs some.
     pub fn connect(addr: &Addr, server: &str, cause: io::Error) -> Failure {
-        let failure = Failure::new(format!("cannot connect to {addr}: {cause}"));
-        if addr.port() == 0 {
-            return failure.hint(
-                "port 0 is for servers; give the port from the server's line 'listening on …'",
-            );
-        }
-        match cause.kind() {
-            ErrorKind::ConnectionRefused => {
-                let server = server.replacen(' ', " -- ", 1);
-                let dashes = if server.contains(" -- ") { "" } else { "-- " };
-                failure.hint(format!(
-                    "nobody listens there; start the server in another terminal: \
-                     cargo run --bin {server} {dashes}--addr {addr}"
-                ))
-            }
-            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                failure.hint(
-                    "no answer from that machine; check the address, the network and the firewall",
-                )
-            }
-            _ => failure.hint_for_unknown_host(&cause),
-        }
+        Failure::new(format!("cannot connect to {addr}: {cause}"))
+            .hint_for_absent_server(addr, server, &cause)
+    }
+
+    /// A client's datagrams cannot get to `addr`, where `server` is the program that should be.
+    pub fn unreachable(addr: &Addr, server: &str, cause: io::Error) -> Failure {
+        Failure::new(format!("cannot reach {addr}: {cause}"))
+            .hint_for_absent_server(addr, server, &cause)
+    }
+
+    /// No datagram came back from `addr` in the time that the program waited.
+    pub fn unanswered(addr: &Addr, waited: Duration) -> Failure {
+        let seconds = waited.as_secs_f64();
+        Failure::new(format!("no answer from {addr} within {seconds} s")).hint(
+            "UDP cannot tell whether anybody is there; \
+             the message or its answer may also be lost, or late",
+        )
     }
 
     /// A connection to `peer` broke while the program was `doing` something with it.
     pub fn broken(doing: &str, peer: impl fmt::Display, cause: io::Error) -> Failure {
+        // Of its own, std says "failed to fill whole buffer".
+        let cause = match (cause.kind(), cause.get_ref()) {
+            (kind @ ErrorKind::UnexpectedEof, None) => {
+                io::Error::new(kind, "it closed before everything had come")
+            }
+            _ => cause,
+        };
         let failure = Failure::new(format!("cannot {doing} {peer}: {cause}"));
         match cause.kind() {
             // NotConnected: a shutdown that comes after the other side's reset.
@@ -84,17 +96,46 @@ impl Failure {
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
             | ErrorKind::NotConnected => failure.hint(
-                "the other side stopped, or closed before it had read everything; its terminal tells more",
+                "the other side was stopped, or closed before it had read everything; \
+                 its terminal may tell why",
             ),
             ErrorKind::UnexpectedEof => {
-                failure.hint("the other side closed before everything had come; its terminal tells more")
+                failure.hint("the other side has ended; its terminal may tell why")
+            }
+            // A timeout of a socket is WouldBlock on Unix and TimedOut on Windows.
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                failure.hint("nothing came in time; is the other side busy with somebody else?")
             }
             _ => failure,
         }
     }
 
-    /// A name that nobody knows is found out before the kernel is asked for anything: the error
-    /// has no number of the operating system.
+    fn hint_for_absent_server(self, addr: &Addr, server: &str, cause: &io::Error) -> Failure {
+        if addr.port() == 0 {
+            return self.hint(
+                "port 0 is for servers; give the port from the server's line 'listening on …'",
+            );
+        }
+        match cause.kind() {
+            ErrorKind::ConnectionRefused => {
+                let (server, arguments) = server.split_once(' ').unwrap_or((server, ""));
+                let space = if arguments.is_empty() { "" } else { " " };
+                self.hint(format!(
+                    "nobody listens there; start the server in another terminal: \
+                     cargo run --bin {server} -- {arguments}{space}--addr {addr}"
+                ))
+            }
+            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                self.hint(
+                    "no answer from that machine; check the address, the network and the firewall",
+                )
+            }
+            _ => self.hint_for_unknown_host(cause),
+        }
+    }
+
+    /// A failed lookup carries a code of getaddrinfo, not a number of the operating system's own
+    /// errors (on Unix; man 3 getaddrinfo).
     fn hint_for_unknown_host(self, cause: &io::Error) -> Failure {
         if cause.raw_os_error().is_some() {
             return self;
@@ -104,11 +145,9 @@ impl Failure {
 }
 
 impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        Ok(())
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }
+
+impl Error for Failure {}

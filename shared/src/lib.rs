@@ -2,20 +2,28 @@
 //!
 //! - [`main`] runs a program and ends it as every program of the course ends.
 //! - [`Addr`] is the value of `--addr`.
-//! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 teaches it.
+//! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 shows which errors there are.
+//! - [`encode`] and [`decode`] turn texts into datagrams and back. Lesson 3 teaches them.
 //! - `frame` (with the feature of that name) puts borders into a stream of bytes. Lesson 6
 //!   teaches it.
-//! - [`say!`], [`warn!`], [`ask`] and [`escape`] speak with the person at the terminal.
+//! - [`read_by`], [`read_exact_by`] and [`write_all_by`] keep a deadline. Lesson 7 teaches them.
+//! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
+mod deadline;
 mod failure;
 #[cfg(feature = "frame")]
 pub mod frame;
+mod seconds;
 mod terminal;
+mod text;
 
-pub use addr::Addr;
+pub use addr::{Addr, any_port};
+pub use deadline::{read_by, read_exact_by, write_all_by};
 pub use failure::Failure;
-pub use terminal::{MAX_LINE, ask, escape, preview, print_line, print_warning};
+pub use seconds::seconds;
+pub use terminal::{MAX_LINE, ask, ask_text, escape, preview, print_line, print_warning};
+pub use text::{MAX_TEXT, TextError, decode, encode};
 
 use std::process::ExitCode;
 
@@ -27,7 +35,7 @@ pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<(), Failure>) -> Exit
     match run(A::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            warn!("{failure}");
+            failure.print();
             ExitCode::FAILURE
         }
     }

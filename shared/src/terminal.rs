@@ -1,4 +1,4 @@
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::process;
 
@@ -23,7 +23,7 @@ macro_rules! warn {
 }
 
 /// What [`say!`] calls.
-pub fn print_line(text: fmt::Arguments) {
+pub fn print_line(text: fmt::Arguments<'_>) {
     let mut stdout = io::stdout().lock();
     // stdout is flushed at each line's end, also into a pipe.
     if let Err(error) = writeln!(stdout, "{text}") {
@@ -32,7 +32,7 @@ pub fn print_line(text: fmt::Arguments) {
 }
 
 /// What [`warn!`] calls.
-pub fn print_warning(text: fmt::Arguments) {
+pub fn print_warning(text: fmt::Arguments<'_>) {
     // There is nowhere left to report that stderr is gone.
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -90,6 +90,24 @@ pub fn ask(prompt: &str) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(line))
 }
 
+/// Reads one line of text from stdin, as [`ask`] does. A line that is not UTF-8 is reported on
+/// stderr, and the next one is asked for.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_text(prompt: &str) -> Result<Option<String>, Failure> {
+    while let Some(line) = ask(prompt)? {
+        match String::from_utf8(line) {
+            Ok(text) => return Ok(Some(text)),
+            Err(error) => warn!(
+                "error: the line '{}' is not UTF-8",
+                preview(error.as_bytes())
+            ),
+        }
+    }
+    Ok(None)
+}
+
 /// Bytes from outside as text that is safe to print.
 ///
 /// Readable UTF-8 stays as it is. Control characters become `\n`, `\t`, `\x1b`, `\u{85}`, and so
@@ -100,16 +118,20 @@ pub fn escape(bytes: &[u8]) -> String {
         for c in chunk.valid().chars() {
             match c {
                 '\n' | '\r' | '\t' => text.extend(c.escape_default()),
-                '\0'..='\x1f' | '\x7f' => text.push_str(&format!("\\x{:02x}", u32::from(c))),
+                '\0'..='\x1f' | '\x7f' => push_hex(&mut text, u32::from(c)),
                 _ if c.is_control() || turns_direction(c) => text.extend(c.escape_unicode()),
                 _ => text.push(c),
             }
         }
         for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
+            push_hex(&mut text, u32::from(*byte));
         }
     }
     text
+}
+
+fn push_hex(text: &mut String, byte: u32) {
+    write!(text, "\\x{byte:02x}").expect("writing to a String cannot fail");
 }
 
 /// The first 40 bytes or so, [escaped](escape), and `…` where more follows.

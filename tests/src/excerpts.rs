@@ -1,6 +1,8 @@
 //! Whether the code that a page shows stands in the file that it names, line for line.
 
+use std::cmp::Reverse;
 use std::fs;
+use std::ops::Range;
 
 use crate::page::Page;
 use crate::workspace;
@@ -94,37 +96,27 @@ fn find<'a>(part: &[String], source: &[&'a str]) -> Result<usize, (usize, Option
     Err(closest)
 }
 
-/// The region of the source that the part was most likely taken from: it has the part's first
-/// and last line, or as many lines in common as any, and at least half.
-fn best_match(part: &[String], source: &[&str]) -> Option<std::ops::Range<usize>> {
-    let trimmed: Vec<&str> = part.iter().map(|line| line.trim()).collect();
-    let (first, last) = (trimmed.first()?, trimmed.last()?);
-    let same = |range: std::ops::Range<usize>| {
-        trimmed
+/// The region of the source that the part was most likely taken from: the one that begins and
+/// ends with the most lines of the part, if these are at least half of it.
+fn best_match(part: &[String], source: &[&str]) -> Option<Range<usize>> {
+    let equal = |range: &Range<usize>| {
+        let same = |pair: &(&String, &&str)| pair.0.trim() == pair.1.trim();
+        let region = &source[range.clone()];
+        let first = part.iter().zip(region).take_while(same).count();
+        let last = part
             .iter()
-            .filter(|line| source[range.clone()].iter().any(|l| l.trim() == **line))
-            .count()
+            .rev()
+            .zip(region.iter().rev())
+            .take_while(same)
+            .count();
+        part.len().min(first + last)
     };
-    let windows = (0..source.len()).map(|at| at..source.len().min(at + part.len()));
-    let anchored = (0..source.len())
-        .filter(|&at| source[at].trim() == *first)
-        .filter_map(|at| {
-            let end = source[at..].iter().position(|line| line.trim() == *last)?;
-            Some(at..at + end + 1).filter(|range| range.len() <= 2 * part.len())
-        });
-    let best = anchored
-        .chain(windows)
-        .rev_max_by_key(|range| same(range.clone()))?;
-    (2 * same(best.clone()) >= part.len()).then_some(best)
+    let longest = 2 * part.len();
+    let ends = |start: usize| start + 1..=source.len().min(start + longest);
+    let regions = (0..source.len()).flat_map(|start| ends(start).map(move |end| start..end));
+    let best = regions.max_by_key(|r| (equal(r), Reverse(r.len().abs_diff(part.len()))))?;
+    (2 * equal(&best) >= part.len()).then_some(best)
 }
-
-/// The first of the greatest, where `Iterator::max_by_key` gives the last.
-trait FirstMax: Iterator + Sized {
-    fn rev_max_by_key<K: Ord>(self, mut key: impl FnMut(&Self::Item) -> K) -> Option<Self::Item> {
-        self.reduce(|best, next| if key(&next) > key(&best) { next } else { best })
-    }
-}
-impl<I: Iterator> FirstMax for I {}
 
 /// The lines without the indentation that all of them have.
 fn dedent(lines: &[impl AsRef<str>]) -> Vec<String> {

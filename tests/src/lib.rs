@@ -4,23 +4,29 @@
 //! - [`check_page`] replays a page's transcripts and compares its excerpts with the source.
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
+//! - [`Reserved`] is an address at which nobody listens.
+//! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
+//!
+//! For the exercises: the module [`exercise`].
 //!
 //! For `cargo course`: [`LESSONS`], and [`Replay`], which plays a session of a [`Page`] live.
 //!
 //! Every wait has a deadline of [`PATIENCE`] and says what it waited for.
 
 mod excerpts;
+pub mod exercise;
 mod lessons;
 mod page;
 mod program;
 mod redact;
 mod replay;
+mod reserved;
 mod server;
 mod terminal;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -29,6 +35,7 @@ use std::time::Duration;
 pub use lessons::{LESSONS, Lesson};
 pub use page::{Block, Page, Session};
 pub use replay::{Mode, Replay, Trouble};
+pub use reserved::Reserved;
 pub use server::Server;
 
 /// How long any single wait may take. Only a failing test waits that long; a busy machine is
@@ -66,12 +73,19 @@ pub fn programs() -> PathBuf {
 pub fn check_page(path: &str) {
     let rewrite = std::env::var_os("COURSE_REWRITE").is_some_and(|v| v == "1");
     let mut page = Page::read(path).unwrap_or_else(|e| panic!("{e}"));
-    let mut complaints = excerpts::check(&mut page, rewrite);
-    complaints.extend(replay::check(&mut page, rewrite));
+    let complaints = check(&mut page, rewrite);
     if rewrite {
         page.write().unwrap_or_else(|e| panic!("{e}"));
     }
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
+}
+
+/// What is not true in a page: one complaint for each excerpt and each session that differs, with
+/// file and line. With `rewrite`, the page is made true instead, as far as that is possible.
+pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
+    let mut complaints = excerpts::check(page, rewrite);
+    complaints.extend(replay::check(page, rewrite));
+    complaints
 }
 
 /// Replays transcripts as they stand in a page: `**Terminal 1**` and a `console` block, and so on.
@@ -80,7 +94,7 @@ pub fn check_page(path: &str) {
 /// With both versions of the first line that differs.
 #[track_caller]
 pub fn play(transcripts: &str) {
-    let complaints = replay::check(&mut Page::from_text("transcript", transcripts), false);
+    let complaints = check(&mut Page::from_text("transcript", transcripts), false);
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
 }
 
@@ -143,6 +157,32 @@ fn patient(stream: TcpStream) -> TcpStream {
         .set_write_timeout(Some(PATIENCE))
         .expect("the timeout is not zero");
     stream
+}
+
+/// A UDP socket on a free port of this machine; every wait for a datagram fails after [`PATIENCE`].
+///
+/// # Panics
+/// If no port is free.
+#[track_caller]
+pub fn datagrams() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
+    socket
+        .set_read_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    socket
+}
+
+/// Waits for a datagram: its bytes, and who sent it.
+///
+/// # Panics
+/// If none comes in time.
+#[track_caller]
+pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = vec![0; 65_536];
+    let received = socket.recv_from(&mut buffer);
+    let (n, sender) = received.unwrap_or_else(|e| panic!("waited for a datagram: {e}"));
+    buffer.truncate(n);
+    (buffer, sender)
 }
 
 /// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.

@@ -12,6 +12,9 @@ pub struct Page {
     lines: Vec<String>,
 }
 
+/// Lines of a page, counted from 0, and what to put in their place.
+pub type Edit = (Range<usize>, Vec<String>);
+
 /// A fenced block: what its opening fence says, and where its content lies.
 pub struct Fence {
     /// The words behind the backticks.
@@ -97,7 +100,7 @@ impl Page {
     }
 
     /// Puts other lines in the place of some. The ranges must be in the page's order.
-    pub fn replace(&mut self, edits: Vec<(Range<usize>, Vec<String>)>) {
+    pub fn replace(&mut self, edits: Vec<Edit>) {
         for (range, lines) in edits.into_iter().rev() {
             self.lines.splice(range, lines);
         }

@@ -2,9 +2,10 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex};
 
 use crate::lessons::{LESSONS, Lesson};
 use crate::redact::Ports;
@@ -62,8 +63,9 @@ impl<'a> CommandLine<'a> {
     /// # Errors
     /// A program is missing on this machine, or was not built.
     pub fn to_run(&self, ports: &mut Ports, restarts: bool) -> Result<Runnable, Unrunnable> {
-        let mut text = self.complete();
+        let text = self.complete();
         let mut chooses = None;
+        let mut reals = Vec::new();
         for port in page_ports(&text) {
             let real = match ports.real(port) {
                 Some(real) => real,
@@ -73,8 +75,16 @@ impl<'a> CommandLine<'a> {
                 }
                 None => ports.reserve(port).map_err(Unrunnable::Other)?,
             };
-            text = text.replace(&port.to_string(), &real.to_string());
+            reals.push((port.to_string(), real.to_string()));
         }
+        if let Some(port) = self.serves() {
+            ports.give_up(port);
+        }
+        // All at once: a real port may contain the digits of a page's port.
+        let text = PORT.replace_all(&text, |found: &Captures| {
+            let real = reals.iter().find(|(port, _)| *port == found[0]);
+            real.map_or_else(|| found[0].to_owned(), |(_, real)| real.clone())
+        });
         for word in first_words(&text) {
             if !exists(&word) {
                 return Err(Unrunnable::Missing(word));
@@ -112,7 +122,9 @@ impl<'a> CommandLine<'a> {
                     9800 + lesson,
                     8800 + lesson
                 );
-            } else if let Some(lesson) = lesson_of(&found) {
+            } else if let Some(lesson) = lesson_of(&found)
+                && (&found["kind"] == "bin" || takes_addr(lesson, &found["name"]))
+            {
                 let dashes = if whole.as_str().ends_with("--") {
                     ""
                 } else {
@@ -142,10 +154,18 @@ fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
     }
 }
 
+static PORT: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
+
+/// Whether an example of the lesson has the option `--addr`. Its programs all have it.
+fn takes_addr(lesson: &Lesson, example: &str) -> bool {
+    let file = format!("lessons/{}/examples/{example}.rs", lesson.folder);
+    let source = fs::read_to_string(workspace().join(file));
+    source.is_ok_and(|source| source.contains("addr: Addr"))
+}
+
 /// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
 fn page_ports(text: &str) -> Vec<u16> {
-    static PORT: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
     let mut ports: Vec<u16> = PORT
         .find_iter(text)
         .filter_map(|p| p.as_str().parse().ok())
@@ -161,9 +181,15 @@ fn first_words(text: &str) -> Vec<String> {
         LazyLock::new(|| Regex::new(r#""[^"]*"|'[^']*'"#).expect("the pattern is tested"));
     let text = QUOTED.replace_all(text, "quoted");
     let segments = text.split(['|', '&', ';', '(', '\n']);
-    let words = segments.filter_map(|segment| segment.split_whitespace().next());
+    let assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| is_name(name));
+    let words = segments.filter_map(|segment| segment.split_whitespace().find(|w| !assignment(w)));
     let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
     words.map(str::to_owned).collect()
+}
+
+/// Whether the shell takes `NAME=…` in front of a command for a variable of its environment.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 /// Whether there is a program of that name.
@@ -191,6 +217,9 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
         let path = folder
             .join(&found["name"])
             .with_extension(env::consts::EXE_EXTENSION);
+        if let Some(lesson) = lesson_of(found) {
+            build_another(lesson);
+        }
         if !path.is_file() {
             missing = Some(format!(
                 "{} is not built: run a plain cargo test once",
@@ -207,19 +236,49 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    static BUILT: LazyLock<()> = LazyLock::new(|| {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "--package", "course", "--bin", "course"]);
-        build.current_dir(workspace());
-        let status = build.status();
-        assert!(
-            status.is_ok_and(|s| s.success()),
-            "cargo build --package course failed"
-        );
-    });
+    static BUILT: LazyLock<()> =
+        LazyLock::new(|| build(&["--package", "course", "--bin", "course"]));
     LazyLock::force(&BUILT);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
+}
+
+/// Builds the programs of a lesson whose test this is not, once: a later lesson's page may look
+/// back. Cargo has built those of the lesson whose test it is.
+fn build_another(lesson: &'static Lesson) {
+    static BUILT: Mutex<Vec<u16>> = Mutex::new(Vec::new());
+    if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name == lesson.package || name == "course") {
+        return;
+    }
+    let mut built = BUILT.lock().expect("no thread panics while it holds this");
+    if !built.contains(&lesson.number) {
+        build(&["--package", lesson.package, "--bins"]);
+        built.push(lesson.number);
+    }
+}
+
+fn build(what: &[&str]) {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet"]).args(what);
+    build.current_dir(workspace());
+    let built = build.status().is_ok_and(|status| status.success());
+    assert!(built, "cargo build {} failed", what.join(" "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_which_programs_a_command_needs() {
+        for (command, programs) in [
+            ("nc -N 127.0.0.1 8801", &["nc"][..]),
+            ("printf 'a | b' | sort && ss -tn", &["sort", "ss"]),
+            ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
+        ] {
+            assert_eq!(first_words(command), programs, "{command}");
+        }
+    }
 }

@@ -3,28 +3,31 @@
 //!
 //! Several terminals are played at once, so the order in which things happen matters:
 //!
-//! - A block that starts with `$ ` begins when every block above it has shown its first line.
-//! - A block that goes on with a program begins when every block above it is complete.
+//! - A terminal's first block begins when every block above it has shown its first line.
+//! - A terminal's later blocks begin when everything above has happened: all lines are there, and
+//!   the programs of terminals that do not come again have ended.
 //! - Inside a block, what stands behind a prompt is typed when the prompt is there and all lines
-//!   above it have appeared.
+//!   above it have appeared. A second `$ ` waits for the end of the first program.
 //! - `^C` at the start of a block, or right behind a prompt, is pressed like any input. Otherwise
-//!   it is pressed when also the blocks below are complete, up to one that goes on.
+//!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
 
-use std::sync::LazyLock;
+use std::env;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
 
 use crate::PATIENCE;
-use crate::page::{Block, Page, Session};
+use crate::page::{Block, Edit, Page, Session};
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
 use crate::terminal::{Key, Terminal};
 
 /// How long a rewrite waits for a line before it takes the screen as it is.
-const REWRITE_PATIENCE: Duration = Duration::from_millis(1500);
+const REWRITE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// Replays a page's sessions. With `rewrite`, the transcripts are taken from the screens.
 pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
@@ -32,32 +35,70 @@ pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
         Ok(sessions) => sessions,
         Err(complaint) => return vec![complaint],
     };
+    // Sessions do not know of each other, and most of the time they wait: some are played at once.
+    let sessions = Mutex::new(sessions.into_iter().enumerate());
+    let played = Mutex::new(Vec::new());
+    let unchanged: &Page = page;
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some((i, session)) = next(&sessions) {
+                    let outcome = check_session(unchanged, &session, rewrite);
+                    lock(&played).push((i, outcome));
+                }
+            });
+        }
+    });
+
+    let mut played = played
+        .into_inner()
+        .expect("no thread panics while it holds this");
+    played.sort_by_key(|(i, _)| *i);
     let mut complaints = Vec::new();
     let mut edits = Vec::new();
-    for session in sessions {
-        let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
-        let mut replay = Replay::new(page, &session, mode);
-        match replay.play(&mut |_, _| {}) {
-            Ok(()) if rewrite => edits.extend(replay.rewritten()),
-            Ok(()) => {}
-            Err(Trouble::Missing(program)) => {
-                let place = page.place(session.blocks[0].start);
-                let message = format!(
-                    "{place}: the session '{}' needs {program}, which this machine lacks",
-                    session.heading
-                );
-                // Where everything must be checked, nothing may be skipped.
-                if std::env::var_os("CI").is_some() {
-                    complaints.push(message);
-                } else {
-                    eprintln!("skipped: {message}");
-                }
-            }
-            Err(Trouble::Complaint(complaint)) => complaints.push(complaint),
+    for (_, outcome) in played {
+        match outcome {
+            Ok(changed) => edits.extend(changed),
+            Err(complaint) => complaints.push(complaint),
         }
     }
     page.replace(edits);
     complaints
+}
+
+/// How many sessions are played at once.
+const AT_ONCE: usize = 3;
+
+fn next<T>(queue: &Mutex<impl Iterator<Item = T>>) -> Option<T> {
+    lock(queue).next()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panics while it holds this")
+}
+
+/// Replays one session: what to change in the page, or what is wrong.
+fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Edit>, String> {
+    let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
+    let mut replay = Replay::new(page, session, mode);
+    match replay.play(&mut |_, _| {}) {
+        Ok(()) if rewrite => Ok(replay.rewritten()),
+        Ok(()) => Ok(Vec::new()),
+        Err(Trouble::Complaint(complaint)) => Err(complaint),
+        Err(Trouble::Missing(program)) => {
+            let place = page.place(session.blocks[0].start);
+            let heading = &session.heading;
+            let message = format!(
+                "{place}: the session '{heading}' needs {program}, which this machine lacks"
+            );
+            // Where everything must be checked, nothing may be skipped.
+            if env::var_os("CI").is_some() {
+                return Err(message);
+            }
+            eprintln!("skipped: {message}");
+            Ok(Vec::new())
+        }
+    }
 }
 
 /// What to do when the screen differs from the page.
@@ -84,6 +125,8 @@ pub enum Trouble {
 pub struct Replay<'a> {
     page: &'a Page,
     mode: Mode,
+    /// How long nothing may happen.
+    pub patience: Duration,
     parts: Vec<Part>,
     runs: Vec<Run>,
     ports: Ports,
@@ -101,8 +144,12 @@ struct Part {
     next: usize,
     /// The input of the next step has been typed; what remains is to see it on the screen.
     typed: bool,
-    /// The blocks from one that goes on with a program up to before the next such block.
+    /// A terminal's later block, and the blocks below it up to the next such block.
     group: usize,
+    /// Whether it is its terminal's first block in the session.
+    first: bool,
+    /// Whether it is its terminal's last.
+    last: bool,
 }
 
 enum Step {
@@ -135,8 +182,10 @@ struct Run {
     reported: usize,
     /// The page's port whose real one its first line tells.
     chooses: Option<u16>,
-    /// The parts that show it, and how many lines its screen had when each of them began.
-    shown_in: Vec<(usize, usize)>,
+    /// The parts that show it.
+    parts: Vec<usize>,
+    /// How many lines its screen had when a group of blocks began.
+    at_group: Vec<(usize, usize)>,
     /// The lines in which Ctrl-D was pressed, which the screen does not show.
     ended_at: Vec<usize>,
 }
@@ -172,24 +221,33 @@ impl<'a> Replay<'a> {
     pub fn new(page: &'a Page, session: &Session, mode: Mode) -> Replay<'a> {
         let mut group = 0;
         let mut parts: Vec<Part> = Vec::new();
-        for block in &session.blocks {
-            let steps: Vec<Step> = block.lines.iter().map(|line| Step::parse(line)).collect();
-            if !matches!(steps.first(), Some(Step::Start(_))) {
-                group += 1;
-            }
+        for (i, block) in session.blocks.iter().enumerate() {
+            let same = |other: &Block| other.terminal == block.terminal;
+            let first = !session.blocks[..i].iter().any(same);
+            let last = !session.blocks[i + 1..].iter().any(same);
+            group += usize::from(!first);
+            let steps = block.lines.iter().map(|line| Step::parse(line)).collect();
+            let (block, next, typed) = (block.clone(), 0, false);
             parts.push(Part {
-                block: block.clone(),
+                block,
                 steps,
-                next: 0,
-                typed: false,
+                next,
+                typed,
                 group,
+                first,
+                last,
             });
         }
+        let patience = match mode {
+            Mode::Rewrite => REWRITE_PATIENCE,
+            Mode::Check | Mode::Demo => PATIENCE,
+        };
         let (ring, bell) = mpsc::channel();
         let (runs, ports) = (Vec::new(), Ports::default());
         Replay {
             page,
             mode,
+            patience,
             parts,
             runs,
             ports,
@@ -226,11 +284,7 @@ impl<'a> Replay<'a> {
                 last_progress = Instant::now();
                 continue;
             }
-            let patience = match self.mode {
-                Mode::Rewrite => REWRITE_PATIENCE,
-                Mode::Check | Mode::Demo => PATIENCE,
-            };
-            let left = patience.saturating_sub(last_progress.elapsed());
+            let left = self.patience.saturating_sub(last_progress.elapsed());
             if self.bell.recv_timeout(left).is_err() {
                 if self.mode != Mode::Rewrite || !self.skip_step() {
                     return Err(self.stuck());
@@ -250,16 +304,33 @@ impl<'a> Replay<'a> {
         if part.complete() || (part.next == 0 && !part.typed && !self.may_begin(index)) {
             return Ok(false);
         }
+        if part.next == 0 && !part.typed {
+            let group = part.group;
+            for run in &mut self.runs {
+                if run.at_group.last().is_none_or(|mark| mark.0 < group) {
+                    let lines = run.screen().lines.len();
+                    run.at_group.push((group, lines));
+                }
+            }
+        }
+        let part = &self.parts[index];
         let number = part.block.terminal;
         let place = self.page.place(part.block.start + part.next);
 
         if let Step::Start(command) = &part.steps[part.next] {
             let command = command.clone();
-            if self
-                .run_of(number)
-                .is_some_and(|run| !run.terminal.finished())
-            {
-                return Ok(false);
+            let checks = self.mode != Mode::Rewrite;
+            if let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) {
+                let Screen {
+                    lines, finished, ..
+                } = run.screen();
+                if !finished {
+                    return Ok(false);
+                }
+                if let Some(line) = lines.get(run.seen).filter(|_| checks) {
+                    let line = self.ports.to_page(line);
+                    return Err(differs(&place, number, &format!("$ {command}"), &line));
+                }
             }
             self.pause();
             watch(number, &format!("$ {command}"));
@@ -275,9 +346,8 @@ impl<'a> Replay<'a> {
                 "{place}: no program runs in terminal {number}"
             )));
         };
-        if part.next == 0 && !part.typed && run.shown_in.last().is_some_and(|s| s.0 != index) {
-            let lines = run.screen().lines.len();
-            run.shown_in.push((index, lines));
+        if run.parts.last() != Some(&index) {
+            run.parts.push(index);
         }
         let Screen {
             lines,
@@ -331,10 +401,11 @@ impl<'a> Replay<'a> {
             Some(shown) if ports.redact(&shown) == redacted => run.seen += 1,
             _ if mode == Mode::Rewrite => {
                 let same = |line: &String| ports.redact(&ports.to_page(line)) == redacted;
-                let Some(further) = lines[run.seen.min(lines.len())..].iter().position(same) else {
-                    return Ok(false);
-                };
-                run.seen += further + 1;
+                match lines[run.seen.min(lines.len())..].iter().position(same) {
+                    Some(further) => run.seen += further + 1,
+                    None if finished => {} // it will not come any more
+                    None => return Ok(false),
+                }
             }
             Some(shown) => return Err(differs(&place, number, expected, &shown)),
             None if finished => {
@@ -374,7 +445,8 @@ impl<'a> Replay<'a> {
             seen: 0,
             reported: 0,
             chooses: runnable.chooses,
-            shown_in: vec![(index, 0)],
+            parts: vec![index],
+            at_group: Vec::new(),
             ended_at: Vec::new(),
         });
         Ok(())
@@ -393,9 +465,10 @@ impl<'a> Replay<'a> {
 
     fn may_begin(&self, index: usize) -> bool {
         let above = &self.parts[..index];
-        match self.parts[index].steps.first() {
-            Some(Step::Start(_)) => above.iter().all(Part::under_way),
-            _ => above.iter().all(Part::complete),
+        if self.parts[index].first {
+            above.iter().all(Part::under_way)
+        } else {
+            above.iter().all(|part| self.happened(part))
         }
     }
 
@@ -419,16 +492,12 @@ impl<'a> Replay<'a> {
                 .all(|p| self.happened(p))
     }
 
-    /// Whether everything that the block shows has happened. While rewriting nobody knows yet
-    /// how much that is, so it has happened when the program has ended.
+    /// Whether everything that the block shows has happened, and its program has ended if the
+    /// session does not come back to it.
     fn happened(&self, part: &Part) -> bool {
-        let run = self
-            .runs
-            .iter()
-            .rev()
-            .find(|run| run.number == part.block.terminal);
-        let ended = run.is_some_and(|run| run.terminal.exited());
-        part.complete() && (ended || self.mode != Mode::Rewrite)
+        let number = part.block.terminal;
+        let run = self.runs.iter().rev().find(|run| run.number == number);
+        part.complete() && (!part.last || run.is_some_and(|run| run.terminal.exited()))
     }
 
     fn run_of(&mut self, number: usize) -> Option<&mut Run> {
@@ -442,7 +511,7 @@ impl<'a> Replay<'a> {
     /// In a demonstration, the time that a person takes before typing.
     fn pause(&self) {
         if self.mode == Mode::Demo {
-            std::thread::sleep(Duration::from_millis(700));
+            thread::sleep(Duration::from_millis(700));
         }
     }
 
@@ -463,8 +532,8 @@ impl<'a> Replay<'a> {
         }
         for run in &mut self.runs {
             if let Some(line) = run.screen().lines.get(run.seen) {
-                let (index, _) = run.shown_in.last().expect("a run begins in a part");
-                let block = &self.parts[*index].block;
+                let index = *run.parts.last().expect("a run begins in a part");
+                let block = &self.parts[index].block;
                 let place = self.page.place(block.start + block.lines.len() - 1);
                 let shown = self.ports.to_page(line);
                 return Err(differs(&place, run.number, "(no further line)", &shown));
@@ -516,12 +585,12 @@ impl<'a> Replay<'a> {
             &place,
             number,
             &expected,
-            &format!("{shown} (for {} s)", PATIENCE.as_secs()),
+            &format!("{shown} (for {:?})", self.patience),
         )
     }
 
     /// After a rewrite: what each block should hold.
-    fn rewritten(&mut self) -> Vec<(std::ops::Range<usize>, Vec<String>)> {
+    fn rewritten(&mut self) -> Vec<Edit> {
         let mut contents: Vec<Vec<String>> = self.parts.iter().map(|_| Vec::new()).collect();
         for run in &mut self.runs {
             let mut lines: Vec<String> = run
@@ -535,21 +604,28 @@ impl<'a> Replay<'a> {
                     *line += " ^D";
                 }
             }
-            for (i, &(part, from)) in run.shown_in.iter().enumerate() {
-                let to = run.shown_in.get(i + 1).map_or(lines.len(), |next| next.1);
+            // What appeared since a group began belongs to the next block that shows this program.
+            let from = |i: usize| match i.checked_sub(1) {
+                None => 0,
+                Some(before) => {
+                    let group = self.parts[run.parts[before]].group + 1;
+                    let mark = run.at_group.iter().find(|mark| mark.0 == group);
+                    mark.map_or(lines.len(), |mark| mark.1)
+                }
+            };
+            for (i, &part) in run.parts.iter().enumerate() {
+                let to = if i + 1 < run.parts.len() {
+                    from(i + 1)
+                } else {
+                    lines.len()
+                };
                 if i == 0 {
-                    let commands = self.parts[part]
-                        .block
-                        .lines
-                        .iter()
-                        .filter(|l| l.starts_with("$ "));
-                    let started = contents[part]
-                        .iter()
-                        .filter(|l| l.starts_with("$ "))
-                        .count();
+                    let is_command = |line: &&String| line.starts_with("$ ");
+                    let commands = self.parts[part].block.lines.iter().filter(is_command);
+                    let started = contents[part].iter().filter(is_command).count();
                     contents[part].extend(commands.skip(started).take(1).cloned());
                 }
-                contents[part].extend_from_slice(lines.get(from..to).unwrap_or(&[]));
+                contents[part].extend_from_slice(lines.get(from(i)..to).unwrap_or(&[]));
             }
         }
         // A line that differs only in what varies from run to run stays as it is, and a client

@@ -1,9 +1,9 @@
 //! A server of the course, with everything it prints.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -51,8 +51,27 @@ impl Server {
     /// If it cannot be started, or does not say `listening on …` in time.
     #[track_caller]
     pub fn start_at(program: &str, arguments: &[impl AsRef<OsStr>]) -> Server {
+        let mut server = Server::start_without_listening(program, arguments);
+        let line = server.wait_for("the line 'listening on …'", |stdout, _| {
+            stdout
+                .iter()
+                .find(|line| line.starts_with("listening on "))
+                .cloned()
+        });
+        let addr = line.trim_start_matches("listening on ");
+        server.addr = addr.parse().unwrap_or_else(|e| panic!("{line:?}: {e}"));
+        server
+    }
+
+    /// Starts a program that does not listen: a client that is typed to step by step.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[track_caller]
+    pub fn start_without_listening(program: &str, arguments: &[impl AsRef<OsStr>]) -> Server {
         let mut child = Command::new(program)
             .args(arguments)
+            .env_remove("COURSE_KEY") // lesson 7's programs would take it
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -65,22 +84,12 @@ impl Server {
             output.collect(stdout, |lines| &mut lines.stdout),
             output.collect(stderr, |lines| &mut lines.stderr),
         ];
-        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Server {
+        Server {
             child,
-            addr: unknown,
+            addr: SocketAddr::from(([0, 0, 0, 0], 0)),
             output,
             readers,
-        };
-        let line = server.wait_for("the line 'listening on …'", |stdout, _| {
-            stdout
-                .iter()
-                .find(|line| line.starts_with("listening on "))
-                .cloned()
-        });
-        let addr = line.trim_start_matches("listening on ");
-        server.addr = addr.parse().unwrap_or_else(|e| panic!("{line:?}: {e}"));
-        server
+        }
     }
 
     /// Where it listens.
@@ -91,6 +100,26 @@ impl Server {
     /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Types a line into its standard input.
+    ///
+    /// # Panics
+    /// If it does not read any more.
+    #[track_caller]
+    pub fn enter(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it was not closed");
+        let written = writeln!(stdin, "{line}");
+        written.unwrap_or_else(|e| panic!("cannot type {line:?}: {e}"));
+    }
+
+    /// Its standard input; it ends when this is dropped.
+    ///
+    /// # Panics
+    /// If it was taken before.
+    #[track_caller]
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("it was not taken before")
     }
 
     /// Waits until a line of stdout contains the text, and returns that line.
@@ -194,6 +223,17 @@ impl Server {
             .map(|n| n.parse::<u64>().expect("a count of ticks"))
             .sum();
         Duration::from_millis(ticks * 10) // Linux tells it in hundredths of a second
+    }
+
+    /// How much time the processors spend on it during a span of time.
+    ///
+    /// # Panics
+    /// If the system does not tell.
+    #[cfg(target_os = "linux")]
+    pub fn cpu_time_during(&self, span: Duration) -> Duration {
+        let before = self.cpu_time();
+        thread::sleep(span); // nothing is waited for: this is what is measured
+        self.cpu_time() - before
     }
 
     fn kill(&mut self) {

@@ -60,6 +60,7 @@ impl Terminal {
         builder.cwd(crate::workspace());
         builder.env("TERM", "xterm-256color");
         builder.env_remove("NO_COLOR");
+        builder.env_remove("COURSE_KEY"); // lesson 7's programs would take it
         let mut child = pair
             .slave
             .spawn_command(builder)

@@ -6,7 +6,7 @@ use std::process::{self, Stdio};
 use std::thread;
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, reset};
+use course::{PATIENCE, Reserved, Server, accept, connect, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -28,6 +28,11 @@ fn server() -> Command {
 #[test]
 fn the_page_is_true() {
     course::check_page("docs/01-echo.md");
+}
+
+#[test]
+fn the_readme_is_true() {
+    course::check_page("README.md");
 }
 
 #[test]
@@ -103,7 +108,7 @@ fn answers_before_the_client_has_finished() {
 fn reports_a_reset_and_fails() {
     let server = Server::start(SERVER, &[]);
     let stream = connect(server.addr());
-    server.wait_for_stdout("connected");
+    server.wait_for_stdout("accepted");
     reset(stream);
     let (status, _, stderr) = server.wait();
     assert_eq!(status.code(), Some(1));
@@ -112,7 +117,7 @@ fn reports_a_reset_and_fails() {
         "{stderr}"
     );
     assert!(
-        stderr.contains("\nhint: the other side stopped"),
+        stderr.contains("\nhint: the other side was stopped"),
         "{stderr}"
     );
 }
@@ -178,16 +183,8 @@ fn the_client_complains_when_something_else_comes_back() {
 
 #[test]
 fn the_client_gives_the_command_when_nobody_listens() {
-    // The port is taken but nobody listens on it.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
-    let socket = socket.expect("the system has sockets");
-    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.bind(&any.into()).expect("a port is free");
-    let addr = socket
-        .local_addr()
-        .expect("it is bound")
-        .as_socket()
-        .expect("it is IPv4");
+    let nobody = Reserved::new().expect("a port is free");
+    let addr = nobody.addr();
 
     client().args(["--addr", &addr.to_string()]).assert().code(1).stderr(
         starts_with(format!("error: cannot connect to {addr}: Connection refused")).and(contains(

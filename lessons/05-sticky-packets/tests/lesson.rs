@@ -271,7 +271,7 @@ fn reports_a_reset_and_fails() {
     assert_eq!(status.code(), Some(1));
     assert!(
         stderr.starts_with("error: cannot read from 127.0.0.1:")
-            && stderr.contains("\nhint: the other side stopped"),
+            && stderr.contains("\nhint: the other side was stopped"),
         "{stderr}"
     );
 }

@@ -62,14 +62,19 @@ impl Paced<'_> {
 
 impl Read for Paced<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
-        let read = self.stream.read(buffer);
-        self.moved(read)
+        loop {
+            self.stream.set_read_timeout(Some(self.left()?))?;
+            match self.stream.read(buffer) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {} // a signal; nothing is lost
+                read => return self.moved(read),
+            }
+        }
     }
 }
 
 impl Write for Paced<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // write_all tries again by itself when a signal interrupts it.
         self.stream.set_write_timeout(Some(self.left()?))?;
         let written = self.stream.write(bytes);
         self.moved(written)

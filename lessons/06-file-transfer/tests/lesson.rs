@@ -663,7 +663,7 @@ fn the_sender_learns_that_its_file_was_refused() {
         .code(1);
     refused.stderr(
         starts_with("error: cannot send a.txt to 127.0.0.1:")
-            .and(contains("\nhint: the other side stopped")),
+            .and(contains("\nhint: the other side was stopped")),
     );
 }
 

@@ -12,7 +12,7 @@ use clap::Parser;
 use shared::{Addr, Failure, escape, say};
 
 /// The longest message, in bytes. All of it is written before anything is read, so it must fit
-/// into the buffers between the two programs; lesson 2 shows what happens otherwise.
+/// into the buffers that the two kernels have for this connection; exercise 2.3 goes beyond.
 const MAX_MESSAGE: usize = 100 * 1024;
 
 /// Send one message, say that it is done, and print what comes back.
@@ -50,7 +50,7 @@ fn run(args: Args) -> Result<(), Failure> {
 
     let mut echo = Vec::new();
     stream
-        .take(MAX_MESSAGE as u64 + 1)
+        .take(MAX_MESSAGE as u64 + 1) // one more, to notice an echo that is too long
         .read_to_end(&mut echo)
         .map_err(|e| Failure::broken("read from", &args.addr, e))?;
     say!("{} bytes came back: {}", echo.len(), escape(&echo));

@@ -33,7 +33,7 @@ fn run(args: Args) -> Result<(), Failure> {
 
     let accept_failed = |e| Failure::new(format!("cannot accept a client: {e}"));
     let (mut stream, client) = listener.accept().map_err(accept_failed)?;
-    say!("{client} connected");
+    say!("accepted {client}");
 
     let mut buffer = [0; 1024];
     let mut total = 0;

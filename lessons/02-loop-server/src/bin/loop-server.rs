@@ -37,7 +37,7 @@ fn run(args: Args) -> Result<(), Failure> {
     loop {
         match listener.accept() {
             Ok((stream, client)) => {
-                say!("{client} connected");
+                say!("accepted {client}");
                 serve(stream, client);
             }
             Err(error) => {
@@ -59,6 +59,7 @@ fn serve(mut stream: TcpStream, client: SocketAddr) {
 }
 
 /// The communication loop: ends when the client has finished, or with the error that ended it.
+/// `total` counts what went back, so that it is known after an error too.
 fn echo(stream: &mut TcpStream, total: &mut usize) -> io::Result<()> {
     let mut buffer = [0; 1024];
     loop {

@@ -3,12 +3,12 @@
 //! Terminal 1: `cargo run --bin sticky-server -- glue`
 //! Terminal 2: `cargo run --bin sticky-client -- glue`
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::process::ExitCode;
 use std::thread;
 
 use clap::{Parser, Subcommand};
-use shared::{Addr, Failure, say};
+use shared::{Addr, Failure, any_port, say};
 use sticky_packets::{Gap, MESSAGES, Reader, Writer};
 
 /// The other side of an experiment: write five messages, or read what the server writes.
@@ -57,22 +57,16 @@ fn run(args: Args) -> Result<(), Failure> {
 
 /// Sends the five messages as datagrams, and learns nothing about what becomes of them.
 fn send_datagrams(addr: &Addr, gap: &Gap) -> Result<(), Failure> {
-    let send_failed = |e| Failure::connect(addr, "sticky-server datagram", e);
-    let server = addr.to_socket_addrs().map_err(send_failed)?.next();
-    let server = server.ok_or_else(|| Failure::new(format!("{addr} has no address")))?;
-    // Any free port of ours, in the server's family of addresses.
-    let any: SocketAddr = match server {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(any).map_err(send_failed)?;
+    let send_failed = |e| Failure::unreachable(addr, "sticky-server datagram", e);
+    let server = addr.look_up().map_err(send_failed)?;
+    let socket = UdpSocket::bind(any_port(server)).map_err(send_failed)?;
 
     for (message, number) in MESSAGES.iter().zip(1..) {
         if number > 1 {
             thread::sleep(gap.time());
         }
         let sent = socket.send_to(message.as_bytes(), server);
-        sent.map_err(|e| Failure::new(format!("cannot send to {addr}: {e}")))?;
+        sent.map_err(send_failed)?;
         say!("send {number}: {:2} bytes  {message}", message.len());
     }
     Ok(())

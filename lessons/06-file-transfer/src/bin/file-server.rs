@@ -64,7 +64,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Ok((stream, client)) => {
                 say!("{client} connected");
                 if let Err(failure) = serve(&stream, client, &args) {
-                    warn!("{failure}"); // the next client may do better
+                    failure.print(); // the next client may do better
                 }
             }
             Err(error) => {

@@ -1,7 +1,7 @@
 //! `cargo course demo N`: the first session of lesson N's page, live.
 
 use std::env;
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 
 use anstyle::{AnsiColor, Style};
@@ -27,7 +27,12 @@ pub fn run(lesson: &Lesson) -> Result<(), Failure> {
         )
     );
     let mut replay = Replay::new(&page, session, Mode::Demo);
-    if TcpListener::bind(("127.0.0.1", lesson.port())).is_ok() {
+    let own = ("127.0.0.1", lesson.port());
+    let free = match lesson.udp {
+        true => UdpSocket::bind(own).is_ok(),
+        false => TcpListener::bind(own).is_ok(),
+    };
+    if free {
         replay.use_port(lesson.port());
     } else {
         say!(

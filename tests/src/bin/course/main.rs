@@ -1,7 +1,10 @@
 //! Plays, checks and looks into the lessons: `cargo course`.
 
+mod bench;
+mod check;
 mod demo;
 mod list;
+mod progress;
 mod tap;
 
 use std::process::ExitCode;
@@ -11,7 +14,7 @@ use anstyle::Style;
 use clap::{Parser, Subcommand};
 use course::{LESSONS, Lesson};
 
-/// Shows the lessons; plays them; looks at what passes between their programs.
+/// Shows the lessons, plays them, checks your exercises, and shows what passes on the wire.
 #[derive(Parser)]
 #[command(name = "cargo course", bin_name = "cargo course")]
 struct Args {
@@ -27,7 +30,20 @@ enum Command {
         #[arg(default_value = "1", value_parser = lesson)]
         lesson: &'static Lesson,
     },
-    /// Stand between a lesson's client and server and print every byte that passes
+    /// Run the checks of the exercises: solved, not started, or what is wrong
+    Check {
+        /// The lesson's number; all lessons if it is left out
+        #[arg(value_parser = lesson)]
+        lesson: Option<&'static Lesson>,
+
+        /// Run them again whenever an exercise is saved, until Ctrl-C
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Measure a lesson's programs beside peers in C and Python
+    Bench(bench::Args),
+    /// Stand between a lesson's client and server and print what passes: every piece, its first 256
+    /// bytes, its direction and time, and who closed how
     Tap(tap::Args),
 }
 
@@ -35,6 +51,8 @@ fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
         Some(Command::Demo { lesson }) => demo::run(lesson),
+        Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
+        Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
 }

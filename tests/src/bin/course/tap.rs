@@ -16,7 +16,7 @@ use socket2::SockRef;
 
 use crate::{lesson, paint};
 
-/// How many bytes of one read are shown.
+/// How many bytes of one piece are shown.
 const SHOWN: usize = 256;
 
 /// The times are counted from here.
@@ -105,7 +105,7 @@ fn connection(number: usize, client: TcpStream, to: &Addr, delay: Duration) {
     let server = match TcpStream::connect(to) {
         Ok(server) => server,
         Err(error) => {
-            shared::warn!("{}", Failure::connect(to, "the lesson's server", error));
+            Failure::connect(to, "the lesson's server", error).print();
             return;
         }
     };

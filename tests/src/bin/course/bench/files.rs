@@ -1,8 +1,7 @@
 //! Lesson 6: a file of 1 GiB over loopback, beside `cp`, Python and nc.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,62 +9,59 @@ use std::time::{Duration, Instant};
 
 use course::{Server, programs, workspace};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use shared::Failure;
+use shared::{Failure, say};
 
-use crate::measure::{Way, load, side_by_side};
+use super::rounds::{interleave, median, ratio};
 
 const SIZE: u64 = 1 << 30;
 
-/// Measures, and returns the table.
-pub fn run(rounds: u32) -> Result<String, Failure> {
+/// Prints the table.
+pub fn run(rounds: u32) -> Result<(), Failure> {
     let folder = Folder::new().map_err(|e| Failure::new(format!("cannot make the files: {e}")))?;
-    let f = &folder;
-    let mut ways = vec![
-        way("the lesson's pair", || ours(f)),
-        way("the same, with its bar on a terminal", || ours_with_bar(f)),
-        way("cp", || copy(f)),
+    let mut ways: Vec<(&str, Way)> = vec![
+        ("the lesson's pair", ours),
+        ("the same, with its bar on a terminal", ours_with_bar),
+        ("cp", copy),
     ];
     if course::has("python3") {
-        ways.push(way("Python pair, blocks of 2,048 bytes", || python(f)));
+        ways.push(("Python pair, blocks of 2,048 bytes", python));
     }
     if course::has("nc") {
-        ways.push(way("nc pair", || netcat(f)));
+        ways.push(("nc pair", netcat));
     }
     let load = load().map_or(String::new(), |load| format!(", load before {load}"));
-    let measured = side_by_side(ways, rounds)?;
-
-    let gib = SIZE as f64 / f64::from(1 << 30);
-    let mut table = format!(
-        "1 GiB from {0} to {0}, medians of {rounds} rounds{load}\n\n",
-        folder.kind
-    );
-    table += "| what | time | GiB/s | processor time | the lesson's pair is faster by |\n|---|---|---|---|---|\n";
-    for other in &measured {
-        let time = other.time().as_secs_f64();
-        let work = other
-            .work()
-            .map_or("?".to_owned(), |w| format!("{:.2} s", w.as_secs_f64()));
-        let faster = measured[0].times_as_fast_as(other);
-        let (name, speed) = (&other.name, gib / time);
-        let _ = writeln!(
-            table,
-            "| {name} | {time:.2} s | {speed:.2} | {work} | {faster:.2} × |"
-        );
+    for (_, way) in &ways {
+        way(&folder)?; // so that the memory has been used once
     }
-    let (sender, receiver) = memory(f)?;
-    let _ = write!(
-        table,
-        "\nmemory (VmHWM): sender {sender}, receiver {receiver}"
-    );
-    Ok(table)
+    let results = interleave(rounds, ways.len(), |i| {
+        let before = work_of_children();
+        let time = ways[i].1(&folder)?.as_secs_f64();
+        let work = work_of_children().zip(before);
+        Ok((
+            time,
+            work.map_or(f64::NAN, |(after, before)| after - before),
+        ))
+    })?;
+
+    let (kind, gib) = (folder.kind, SIZE as f64 / f64::from(1 << 30));
+    let times = |way: usize| -> Vec<f64> { results[way].iter().map(|r| r.0).collect() };
+    say!("1 GiB from {kind} to {kind}, medians of {rounds} rounds{load}\n");
+    say!("| what | time | GiB/s | processor time | the lesson's pair is faster by |");
+    say!("|---|---|---|---|---|");
+    for (i, (name, _)) in ways.iter().enumerate() {
+        let time = median(times(i));
+        let work = median(results[i].iter().map(|r| r.1));
+        let faster = ratio(&times(i), &times(0));
+        let speed = gib / time;
+        say!("| {name} | {time:.2} s | {speed:.2} | {work:.2} s | {faster:.2} × |");
+    }
+    let (sender, receiver) = memory(&folder)?;
+    say!("\nmemory (VmHWM): sender {sender}, receiver {receiver}");
+    Ok(())
 }
 
-fn way<'a>(name: &str, run: impl FnMut() -> Result<Duration, Failure> + 'a) -> Way<'a> {
-    Way {
-        name: name.to_owned(),
-        run: Box::new(run),
-    }
-}
+/// One way to move the file: how long it took.
+type Way = fn(&Folder) -> Result<Duration, Failure>;
 
 /// A folder with the file to send, and one to receive it into. Removed at the end.
 struct Folder {
@@ -258,4 +254,20 @@ fn most_memory(pid: u32) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.map_or("not known here", str::trim).to_owned()
+}
+
+/// How many seconds the processors have spent on the programs that this one has started and seen
+/// end (Linux: `man 5 proc_pid_stat`, cutime and cstime).
+fn work_of_children() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let fields = stat.rsplit_once(") ")?.1.split(' ');
+    let ticks: Option<Vec<u32>> = fields.skip(13).take(2).map(|n| n.parse().ok()).collect();
+    Some(f64::from(ticks?.iter().sum::<u32>()) / 100.0) // told in hundredths of a second
+}
+
+/// How many programs wanted to run at once in the last minute, where the system tells. Where that
+/// is not near 0 before a measurement, others disturb it.
+fn load() -> Option<f64> {
+    let load = fs::read_to_string("/proc/loadavg").ok()?;
+    load.split(' ').next()?.parse().ok()
 }

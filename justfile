@@ -1,0 +1,27 @@
+# List the recipes.
+default:
+    @just --list
+
+# Play a lesson, both terminals in one window.
+demo lesson="1":
+    cargo course demo {{lesson}}
+
+# Run one lesson's tests: just test echo
+test package:
+    cargo test -p {{package}}
+
+# Take a lesson's page from what its programs show: just rewrite echo
+rewrite package:
+    COURSE_REWRITE=1 cargo test -p {{package}} --test lesson the_page
+
+# Measure a lesson's programs beside peers in C and Python: just bench 7
+bench lesson:
+    cargo course bench {{lesson}}
+
+# Build the book into docs/book (needs mdBook).
+book:
+    mdbook build docs
+
+# Check everything that must be green.
+ready:
+    .ci/run

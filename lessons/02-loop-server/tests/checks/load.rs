@@ -1,0 +1,220 @@
+//! Many bytes, of which none is kept: a source that makes them and a sink that compares them.
+
+use std::io::{self, Read, Write};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use course::exercise::{Fault, Step, WAIT, compare};
+
+/// The bytes are this piece, again and again. Its length is a prime, so a piece that is lost,
+/// doubled or swapped shows.
+pub static PIECE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut state: u32 = 1;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    std::iter::repeat_with(next).take(65_521).collect()
+});
+
+/// What a source gives and a sink should get.
+#[derive(Clone)]
+pub struct Load {
+    pub len: u64,
+    asks_first: Option<u64>,
+    source_fails: Option<&'static str>,
+    sink_fails: Option<&'static str>,
+    shared: Arc<(Mutex<Progress>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Progress {
+    given: u64,
+    back: u64,
+    asked_in_vain: bool,
+    difference: Option<String>,
+}
+
+impl Load {
+    pub fn new(len: u64) -> Load {
+        Load {
+            len,
+            asks_first: None,
+            source_fails: None,
+            sink_fails: None,
+            shared: Arc::default(),
+        }
+    }
+
+    /// The source gives so many bytes, and the rest when the sink has got as many.
+    pub fn asks_first(self, bytes: u64) -> Load {
+        Load {
+            asks_first: Some(bytes),
+            ..self
+        }
+    }
+
+    /// The source fails when it should give 0.
+    pub fn source_fails(self, message: &'static str) -> Load {
+        Load {
+            source_fails: Some(message),
+            ..self
+        }
+    }
+
+    /// The sink takes nothing.
+    pub fn sink_fails(self, message: &'static str) -> Load {
+        Load {
+            sink_fails: Some(message),
+            ..self
+        }
+    }
+
+    pub fn source(&self) -> impl Read + Send + 'static {
+        Source(self.clone())
+    }
+
+    pub fn sink(&self) -> impl Write + Send + 'static {
+        Sink(self.clone())
+    }
+
+    pub fn given(&self) -> u64 {
+        self.progress().given
+    }
+
+    pub fn back(&self) -> u64 {
+        self.progress().back
+    }
+
+    /// Waits until the source has given `enough`, or nothing for 0.3 s; says how much it gave.
+    pub fn given_until_it_stands_still(&self, enough: u64) -> u64 {
+        let (mut given, mut since) = (0, Instant::now());
+        let mut progress = self.progress();
+        loop {
+            if progress.given > given {
+                (given, since) = (progress.given, Instant::now());
+            }
+            let left = Duration::from_millis(300).saturating_sub(since.elapsed());
+            if given >= enough || left.is_zero() {
+                return given;
+            }
+            progress = self.changed(progress, left);
+        }
+    }
+
+    /// Whether the source waited for an echo that did not come.
+    pub fn asked_in_vain(&self) -> bool {
+        self.progress().asked_in_vain
+    }
+
+    pub fn sink_is_right(&self) -> Step {
+        match &self.progress().difference {
+            None => Ok(()),
+            Some(difference) => Err(Fault::new(format!(
+                "what came back is not what the sink got\n{difference}"
+            ))
+            .cause(
+                "more than the n bytes that were read is written, or a write that took fewer is not repeated",
+            )),
+        }
+    }
+
+    /// All the bytes, in pieces.
+    pub fn pieces(&self) -> impl Iterator<Item = &'static [u8]> {
+        let len = self.len;
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let piece = piece_at(at, usize::MAX, len);
+            at += piece.len() as u64;
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.shared.0.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    fn changed<'a>(
+        &self,
+        progress: MutexGuard<'a, Progress>,
+        wait: Duration,
+    ) -> MutexGuard<'a, Progress> {
+        let waited = self.shared.1.wait_timeout(progress, wait);
+        waited.unwrap_or_else(|e| e.into_inner()).0
+    }
+}
+
+/// What of the piece lies at a place in the whole, at most so much, and not beyond the end.
+fn piece_at(at: u64, most: usize, end: u64) -> &'static [u8] {
+    let piece: &'static [u8] = &PIECE;
+    let from = (at % piece.len() as u64) as usize;
+    let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+    let n = most.min(left).min(piece.len() - from);
+    &piece[from..from + n]
+}
+
+struct Source(Load);
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let load = &self.0;
+        let mut progress = load.progress();
+        let mut end = load.len;
+        if let Some(first) = load.asks_first {
+            if progress.given < first {
+                end = first;
+            }
+            let deadline = Instant::now() + WAIT / 3;
+            while progress.given >= first && progress.back < first {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    progress.asked_in_vain = true;
+                    return Ok(0);
+                }
+                progress = load.changed(progress, left);
+            }
+        }
+        let piece = piece_at(progress.given, buffer.len(), end);
+        if let (true, Some(message)) = (piece.is_empty(), load.source_fails) {
+            return Err(io::Error::other(message));
+        }
+        buffer[..piece.len()].copy_from_slice(piece);
+        progress.given += piece.len() as u64;
+        load.shared.1.notify_all();
+        Ok(piece.len())
+    }
+}
+
+struct Sink(Load);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let load = &self.0;
+        if let Some(message) = load.sink_fails {
+            return Err(io::Error::other(message));
+        }
+        let mut progress = load.progress();
+        let bytes = &bytes[..bytes.len().min(3000)];
+        let mut rest = bytes;
+        while !rest.is_empty() && progress.difference.is_none() {
+            let expected = piece_at(progress.back, rest.len(), load.len);
+            let came = if expected.is_empty() {
+                rest
+            } else {
+                &rest[..expected.len()]
+            };
+            if let Err(difference) = compare(expected, came) {
+                let at = progress.back;
+                progress.difference = Some(format!("from byte {at} on:\n{difference}"));
+            }
+            progress.back += came.len() as u64;
+            rest = &rest[came.len()..];
+        }
+        load.shared.1.notify_all();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

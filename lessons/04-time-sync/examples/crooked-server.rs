@@ -1,0 +1,71 @@
+//! A time server that is wrong, slow and loses requests, for trying out a client.
+//!
+//! `cargo run -p time-sync --example crooked-server -- --ahead 5 --delay 200 --drop 2`
+
+use std::net::UdpSocket;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use jiff::{SignedDuration, Zoned};
+use shared::{Addr, Failure, say, warn};
+use time_sync::{ERROR, MAX_FORMAT, format_time};
+
+/// Answer as a time server, but wrong, slowly, and not always.
+#[derive(Parser)]
+#[command(after_help = "Example:\n  crooked-server --ahead 5 --delay 200 --drop 2")]
+struct Args {
+    /// How many seconds its clock is ahead, or behind if it is negative
+    #[arg(
+        long,
+        value_name = "SECS",
+        default_value = "0",
+        allow_negative_numbers = true
+    )]
+    ahead: i32,
+
+    /// How many milliseconds each way takes: the request's, and the answer's
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    delay: u64,
+
+    /// Lose each Nth request
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    drop: Option<u64>,
+
+    /// Where to listen; port 0 lets the system choose a free one
+    #[arg(short, long, value_name = "HOST:PORT", default_value = time_sync::ADDR)]
+    addr: Addr,
+}
+
+fn main() -> ExitCode {
+    shared::main(run)
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let bind_failed = |e| Failure::bind(&args.addr, e);
+    let socket = UdpSocket::bind(&args.addr).map_err(bind_failed)?;
+    say!("listening on {}", socket.local_addr().map_err(bind_failed)?);
+
+    let mut buffer = [0; MAX_FORMAT + 1];
+    let mut number = 0;
+    loop {
+        let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
+        number += 1;
+        if args.drop.is_some_and(|nth| number % nth == 0) {
+            say!("request {number} gets lost");
+            continue;
+        }
+        thread::sleep(Duration::from_millis(args.delay));
+        let now = Zoned::now().saturating_add(SignedDuration::from_secs(args.ahead.into()));
+        let answer =
+            format_time(&buffer[..n], &now).unwrap_or_else(|reason| format!("{ERROR}{reason}"));
+        thread::sleep(Duration::from_millis(args.delay));
+        match socket.send_to(answer.as_bytes(), sender) {
+            Ok(_) => say!("request {number} is answered"),
+            Err(error) => warn!("cannot answer {sender}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! `cargo course check [N] [--watch]`: runs the checks of the exercises and sums them up.
+
+use std::env;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anstyle::AnsiColor;
+use course::{LESSONS, Lesson, workspace};
+use notify::{RecursiveMode, Watcher};
+use shared::{Failure, say, warn};
+
+use crate::paint;
+use crate::progress::{self, State};
+
+/// Checks one lesson or all; with `watch`, again at each save.
+pub fn run(lesson: Option<&'static Lesson>, watch: bool) -> Result<(), Failure> {
+    let lessons: Vec<&Lesson> = match lesson {
+        Some(lesson) => vec![lesson],
+        None => LESSONS.iter().collect(),
+    };
+    if watch {
+        return watch_lessons(&lessons);
+    }
+    let mut unsolved = 0;
+    for lesson in lessons {
+        unsolved += check(lesson)?;
+    }
+    match unsolved {
+        0 => Ok(()),
+        1 => Err(Failure::new("1 exercise is not solved yet")),
+        n => Err(Failure::new(format!("{n} exercises are not solved yet"))),
+    }
+}
+
+fn watch_lessons(lessons: &[&Lesson]) -> Result<(), Failure> {
+    let failed = |e| Failure::new(format!("cannot watch the exercises: {e}"));
+    let (sender, changes) = mpsc::channel();
+    let mut watcher = notify::recommended_watcher(sender).map_err(failed)?;
+    for lesson in lessons {
+        let path = progress::source_path(lesson);
+        // Many editors save by putting a new file in the old one's place: the folder is watched.
+        let folder = path.parent().unwrap_or(&path);
+        watcher
+            .watch(folder, RecursiveMode::NonRecursive)
+            .map_err(failed)?;
+    }
+    let source = |lesson: &Lesson| fs::read(progress::source_path(lesson)).ok();
+    let mut checked: Vec<Option<Vec<u8>>> = lessons.iter().map(|_| None).collect();
+    loop {
+        for (lesson, checked) in lessons.iter().zip(&mut checked) {
+            let now = source(lesson);
+            if *checked != now {
+                *checked = now;
+                if let Err(failure) = check(lesson) {
+                    failure.print(); // such as an error of the compiler; it may be mended
+                }
+            }
+        }
+        say!("\nwaiting for you to save an exercise; Ctrl-C ends");
+        if changes.recv().is_err() {
+            return Err(Failure::new("the system tells no more about changed files"));
+        }
+        // One save is several events.
+        while changes.recv_timeout(Duration::from_millis(100)).is_ok() {}
+    }
+}
+
+/// Checks one lesson's exercises and prints what was found. Returns how many are not solved.
+fn check(lesson: &Lesson) -> Result<usize, Failure> {
+    let path = progress::source_path(lesson);
+    let Ok(source) = fs::read_to_string(&path) else {
+        say!(
+            "\nLesson {}, {}: no exercises yet",
+            lesson.number,
+            lesson.title
+        );
+        return Ok(0);
+    };
+    // First only built, so that the compiler's words and the verdicts do not mix.
+    let built = test(lesson, &["--no-run"]).status();
+    if !built.map_err(cannot_run)?.success() {
+        let place = path.strip_prefix(workspace()).unwrap_or(&path).display();
+        return Err(Failure::new(format!("{place} does not compile"))
+            .hint("the first error above is the one to mend first"));
+    }
+    let run = test(lesson, &[])
+        .stderr(Stdio::null())
+        .output()
+        .map_err(cannot_run)?;
+    let output = String::from_utf8_lossy(&run.stdout);
+
+    say!("\nLesson {}, {}", lesson.number, lesson.title);
+    let mut results = Vec::new();
+    for exercise in progress::exercises(lesson) {
+        let name = format!("exercise_{}_", exercise.number.replace('.', "_"));
+        let (state, fault) = verdict(&output, &name);
+        let (mark, colour, words) = match state {
+            State::Solved => ("✓", AnsiColor::Green, "solved"),
+            _ if exercise.state == State::NotStarted => ("·", AnsiColor::Yellow, "not started"),
+            _ => ("✗", AnsiColor::Red, "wrong"),
+        };
+        let mark = paint(colour.on_default(), mark);
+        let words = paint(colour.on_default(), words);
+        say!("  {mark} {} {}: {words}", exercise.number, exercise.title);
+        if state == State::Wrong && exercise.state != State::NotStarted {
+            for line in fault.lines() {
+                say!("      {line}");
+            }
+        }
+        results.push((exercise.number, state));
+    }
+    if let Err(error) = progress::record(lesson, &source, &results) {
+        warn!("cannot keep the results: {error}");
+    }
+    Ok(results
+        .iter()
+        .filter(|result| result.1 != State::Solved)
+        .count())
+}
+
+/// `cargo test` of the lesson's exercises.
+fn test(lesson: &Lesson, arguments: &[&str]) -> Command {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args([
+        "test",
+        "--quiet",
+        "--package",
+        lesson.package,
+        "--test",
+        "exercise",
+    ]);
+    command.args(arguments).current_dir(workspace());
+    command
+}
+
+fn cannot_run(error: std::io::Error) -> Failure {
+    Failure::new(format!("cannot run cargo: {error}"))
+}
+
+/// What the test harness says of the test whose name begins so: failed tests have a section
+/// `---- NAME stdout ----` with what they print.
+fn verdict(output: &str, name: &str) -> (State, String) {
+    let Some((_, section)) = output.split_once(&format!("---- {name}")) else {
+        return (State::Solved, String::new());
+    };
+    let text = section.split_once('\n').map_or("", |lines| lines.1);
+    let end = text
+        .find("\n---- ")
+        .or_else(|| text.find("\nfailures:\n"))
+        .unwrap_or(text.len());
+    let fault = text[..end].trim().trim_start_matches("Error:").trim();
+    (State::Wrong, fault.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_tests_section() {
+        let output = "running 2 tests\n.F\nfailures:\n\n---- exercise_1_2_b stdout ----\nError: \n\
+            it is wrong\nlikely cause: x\n\n\nfailures:\n    exercise_1_2_b\n";
+        let (state, fault) = verdict(output, "exercise_1_2_");
+        assert!(state == State::Wrong);
+        assert_eq!(fault, "it is wrong\nlikely cause: x");
+        assert!(verdict(output, "exercise_1_1_").0 == State::Solved);
+    }
+}

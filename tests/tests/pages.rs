@@ -1,0 +1,156 @@
+//! The checks of pages, checked: they accept what is true, find what is not, and can mend it.
+//!
+//! The sessions run small shell scripts, so that no lesson's program need be built.
+#![cfg(unix)]
+
+use std::thread;
+use std::time::Duration;
+
+use course::{Mode, Page, Replay, Trouble, check};
+
+/// Two terminals: one that waits for input, and one that is done at once.
+const PAGE: &str = "# A page
+
+## A session
+
+**Terminal 1**
+
+```console
+$ sh -c 'echo ready; printf \"name> \"; read name; echo \"hello $name\"; sleep 60'
+ready
+name> you
+hello you
+^C
+```
+
+**Terminal 2**
+
+```console
+$ printf 'one\\ntwo\\n'
+one
+two
+$ sh -c 'printf \"> \"; read line || printf \"\\nno line\\n\"'
+> ^D
+no line
+```
+";
+
+fn complaints(text: &str) -> Vec<String> {
+    check(&mut Page::from_text("page.md", text), false)
+}
+
+#[test]
+fn a_true_page_passes() {
+    assert_eq!(complaints(PAGE), [""; 0]);
+}
+
+#[test]
+fn a_changed_word_is_found_and_mended() {
+    let changes = [
+        ("\nready", "\nreddy", "page.md:9: terminal 1"),
+        ("hello you", "hello me", "page.md:11: terminal 1"),
+        ("\ntwo", "\ntoo", "page.md:20: terminal 2"),
+        ("\nno line", "\na line", "page.md:23: terminal 2"),
+    ];
+    // A rewrite waits for what does not come, so all of them wait at once.
+    thread::scope(|scope| {
+        for (from, to, line) in changes {
+            scope.spawn(move || {
+                let changed = PAGE.replacen(from, to, 1);
+                let found = complaints(&changed);
+                assert!(
+                    found.len() == 1 && found[0].starts_with(line),
+                    "{to:?}: {found:#?}"
+                );
+
+                let mut page = Page::from_text("page.md", &changed);
+                assert_eq!(check(&mut page, true), [""; 0]);
+                assert_eq!(page.text(), PAGE);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_missing_line_and_a_surplus_line_are_found_and_mended() {
+    for (from, to, line) in [
+        ("one\ntwo\n", "one\n", "page.md:20"),
+        ("two\n", "two\nthree\n", "page.md:21"),
+    ] {
+        let changed = PAGE.replacen(from, to, 1);
+        let changed = changed.replacen("$ printf 'one\ntwo", "$ printf 'one\\ntwo", 1);
+        let found = complaints(&changed);
+        assert!(
+            found.len() == 1 && found[0].starts_with(line),
+            "{to:?}: {found:#?}"
+        );
+
+        let mut page = Page::from_text("page.md", &changed);
+        assert_eq!(check(&mut page, true), [""; 0]);
+        assert_eq!(page.text(), PAGE);
+    }
+}
+
+#[test]
+fn a_program_that_is_left_running_or_stays_silent_is_found() {
+    for (line, complaint) in [
+        (
+            "",
+            "page.md:3: at the end of this session, programs still run in terminal 1",
+        ),
+        (
+            "hello\n",
+            "page.md:4: terminal 1 shows something else\n  page:   hello\n  screen:  (for 300ms)",
+        ),
+    ] {
+        let text = format!("**Terminal 1**\n```console\n$ sh -c 'read line'\n{line}```\n");
+        let page = Page::from_text("page.md", &text);
+        let sessions = page.sessions().expect("the page is well formed");
+        let mut replay = Replay::new(&page, &sessions[0], Mode::Check);
+        replay.patience = Duration::from_millis(300);
+        let trouble = replay
+            .play(&mut |_, _| {})
+            .expect_err("the program does not end");
+        let Trouble::Complaint(found) = trouble else {
+            panic!("sh is not missing")
+        };
+        assert!(found.starts_with(complaint), "{found}");
+    }
+}
+
+#[test]
+fn a_transcript_without_a_terminal_is_found() {
+    let found = complaints("```console\n$ true\n```\n");
+    assert!(
+        found.len() == 1 && found[0].starts_with("page.md:1: there is no line"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn an_excerpt_that_is_not_in_its_file_is_found_and_mended() {
+    let excerpt = "```rust tests/src/reserved.rs\n/// The address with the port.\npub fn addr(&self) -> SocketAddr {\n    self.addr\n}\n```\n";
+    assert_eq!(complaints(excerpt), [""; 0]);
+
+    let changed = excerpt.replace("self.addr\n", "self.port\n");
+    let found = complaints(&changed);
+    let place = "page.md:4: this line does not stand in tests/src/reserved.rs";
+    assert!(
+        found.len() == 1 && found[0].starts_with(place),
+        "{found:#?}"
+    );
+
+    let mut page = Page::from_text("page.md", &changed);
+    assert_eq!(check(&mut page, true), [""; 0]);
+    assert_eq!(page.text(), excerpt);
+}
+
+#[test]
+fn an_excerpt_without_a_file_is_found() {
+    let found = complaints("```rust\nlet x = 1;\n```\n");
+    assert!(
+        found[0].starts_with("page.md:1: this block does not say in which file"),
+        "{found:#?}"
+    );
+    assert_eq!(complaints("```rust,ignore\nlet x = 1;\n```\n"), [""; 0]);
+}
