@@ -26,12 +26,12 @@ mod reserved;
 mod server;
 mod terminal;
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use lessons::{LESSONS, Lesson};
 pub use page::{Block, Page, Session};
@@ -181,8 +181,15 @@ pub fn datagrams() -> UdpSocket {
 #[track_caller]
 pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = vec![0; 65_536];
-    let received = socket.recv_from(&mut buffer);
-    let (n, sender) = received.unwrap_or_else(|e| panic!("waited for a datagram: {e}"));
+    let deadline = Instant::now() + PATIENCE;
+    let (n, sender) = loop {
+        match socket.recv_from(&mut buffer) {
+            Ok(received) => break received,
+            // With a timeout set, Linux interrupts the wait when a stopped process goes on.
+            Err(e) if e.kind() == ErrorKind::Interrupted && Instant::now() < deadline => {}
+            Err(e) => panic!("waited for a datagram: {e}"),
+        }
+    };
     buffer.truncate(n);
     (buffer, sender)
 }
