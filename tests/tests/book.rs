@@ -202,7 +202,8 @@ fn unlinked(path: &str, text: &str) -> Vec<(usize, &'static Lesson)> {
     let others = LESSONS.iter().filter(|lesson| lesson.page() != path);
     let missing = others.filter(|lesson| !text.contains(&format!("]({}", link(lesson))));
     let named = missing.filter_map(|lesson| {
-        let (line, _) = prose(text).find(|(_, line)| name(lesson).is_match(line))?;
+        let name = name(lesson);
+        let (line, _) = prose(text).find(|(_, line)| name.is_match(line))?;
         Some((line, lesson))
     });
     named.collect()
