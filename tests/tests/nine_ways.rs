@@ -21,21 +21,31 @@ use course::{PATIENCE, has};
 fn every_server_serves_every_client() {
     let folder = OutputFolder::new("exchange");
     let languages = languages(&folder.0);
-    let mut failures = Vec::new();
-    for server in &languages {
-        for client in &languages {
-            for (what, message) in messages() {
-                if let Err(why) = exchange(server, client, &message) {
-                    failures.push(format!(
-                        "server in {}, client in {}, {what}: {why}",
-                        server.name, client.name
-                    ));
-                    break; // the other messages would most likely say the same
-                }
-            }
-        }
-    }
+    // Each waits for the other most of the time, so all of them talk at once.
+    let failures: Vec<String> = thread::scope(|scope| {
+        let pairs = languages
+            .iter()
+            .flat_map(|s| languages.iter().map(move |c| (s, c)));
+        let talks: Vec<_> = pairs
+            .map(|(server, client)| scope.spawn(move || talk(server, client)))
+            .collect();
+        let ended = talks
+            .into_iter()
+            .map(|talk| talk.join().expect("a talk does not panic"));
+        ended.filter_map(Result::err).collect()
+    });
     assert!(failures.is_empty(), "\n{}\n", failures.join("\n"));
+}
+
+/// Exchanges every message; stops at the first that fails, because the others would say the same.
+fn talk(server: &Language, client: &Language) -> Result<(), String> {
+    for (what, message) in messages() {
+        exchange(server, client, &message).map_err(|why| {
+            let (server, client) = (server.name, client.name);
+            format!("server in {server}, client in {client}, {what}: {why}")
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn reads_late_and_everything_at_once_when_told_to_by_enter() {
 ```console
 $ cargo run -q --bin sticky-server -- glue --enter
 listening on 127.0.0.1:8805
-127.0.0.1:50000 connected
+accepted 127.0.0.1:50000
 ```
 **Terminal 2**
 ```console
