@@ -254,9 +254,15 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
         "asks again and again",
         |socket, datagrams| {
             let _ = socket.set_nonblocking(true);
-            each(socket, datagrams, |datagram, sender| {
-                let _ = socket.send_to(datagram, sender);
-            });
+            let mut buffer = vec![0; 65_507];
+            let mut answered = 0;
+            let started = Instant::now(); // this test has other things to do as well
+            while answered < datagrams && started.elapsed() < Duration::from_secs(1) {
+                if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer[..n], sender);
+                    answered += 1;
+                }
+            }
         },
         "asked again and again",
     ),
@@ -1050,6 +1056,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             let mut buffer = vec![0; 65_507];
             let mut shown = 0;
             socket.set_nonblocking(true)?;
+            let patience = patience.min(Duration::from_secs(1));
             let mut deadline = Instant::now() + patience;
             while Instant::now() < deadline {
                 let Ok((n, sender)) = socket.recv_from(&mut buffer) else {

@@ -86,7 +86,7 @@ fn answers_each_sender(trial: &Trial, answer: Answer) -> Step {
     )?;
     attempt.still_runs()?;
     attempt
-        .expect_idle(Duration::from_millis(150))
+        .expect_idle(Duration::from_millis(100))
         .cause(SPINS)
         .read(READ_THE_CODE)?;
 
@@ -395,7 +395,7 @@ fn late_answers(trial: &Trial, converse: Converse, same_port: &Cell<bool>) -> St
     let attempt = begin(trial, converse, contact.addr(), &texts, TIMEOUT);
 
     let first = text(&contact, texts[0])?;
-    attempt.expect_idle(Duration::from_millis(300)).cause(
+    attempt.expect_idle(Duration::from_millis(150)).cause(
         "the socket is asked again and again (set_nonblocking, or a very short timeout) instead \
          of waited for",
     )?;
@@ -759,20 +759,21 @@ fn waits_for_the_friend_only(trial: &Trial, watch: Watch) -> Step {
         lively
             .expect(
                 "I am slow",
-                &format!("the patience was 0.9 s, and the friend wrote text {number} 0.35 s after the last"),
+                &format!("the patience was 0.9 s, the friend wrote every 0.35 s; text {number}, counted from 0"),
             )
             .cause("the time begins anew with each text of the friend: it is not a limit for all of them together")?;
         if number < 3 {
-            for _ in 0..10 {
+            let next = Instant::now() + Duration::from_millis(350);
+            while Instant::now() < next {
                 stranger.send_to(b"it is me", silent.addr)?;
-                thread::sleep(Duration::from_millis(35)); // the pace of both
+                thread::sleep(MOMENT);
             }
         }
     }
     let returned = silent
         .attempt
         .result_within(Duration::from_millis(10)) // strangers have written until now
-        .when("the friend was silent for 1.05 s, the patience was 0.3 s, and a stranger wrote every 35 ms")
+        .when("the friend was silent for 1.05 s, the patience was 0.3 s, and a stranger wrote every 30 ms")
         .cause(
             "each receive gets the whole time anew, also after a stranger's datagram, or there is \
              no timeout",

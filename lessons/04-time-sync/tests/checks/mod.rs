@@ -142,7 +142,9 @@ fn gives_the_time(trial: &Trial, serve: Serve) -> Step {
         "",
         "   %%",
     ];
-    let mut server = Server::start(trial, serve, formats.len() + 1, 1024)?;
+    let mut server = Server::start(trial, serve, formats.len() + 2, 1024)?;
+    server.tells_the_time().cause(ENDS)?;
+    thread::sleep(Duration::from_millis(20)); // it gets later
     server.tells_the_time().cause(ENDS)?;
     for format in formats {
         // The text is the same size at any time, so it can be compared as text.
@@ -166,7 +168,7 @@ fn gives_the_time(trial: &Trial, serve: Serve) -> Step {
             ));
         }
     }
-    server.returns(formats.len() + 1)
+    server.returns(formats.len() + 2)
 }
 
 fn time_in(format: &str) -> Step<String> {
@@ -366,7 +368,7 @@ fn keeps_the_beat(trial: &Trial, poll: Poll) -> Step {
     let silence = Duration::from_millis(300);
     let once = timed(trial, poll, silent.addr(), 1, 30 * BEAT, silence);
     question(&silent)?;
-    once.expect_idle(Duration::from_millis(150))
+    once.expect_idle(Duration::from_millis(80))
         .cause("the socket, or the clock, is asked again and again instead of waited for")?;
 
     answers_some(trial, poll)?;
@@ -387,6 +389,24 @@ fn question(server: &Correspondent) -> Step<SocketAddr> {
 }
 
 fn answers_some(trial: &Trial, poll: Poll) -> Step {
+    let (mut answers, ports) = play(trial, poll)?;
+    // Questions that have ports and threads of their own may overtake each other while the machine
+    // is busy, and the check counts them as they come. That will not happen again.
+    let alone = (1..ports.len()).all(|i| !ports[..i].contains(&ports[i]));
+    let mixed_up = answers.iter().enumerate().any(|(number, answer)| {
+        let own = format!("answer {number}");
+        answer
+            .as_ref()
+            .is_some_and(|answer| answer.starts_with(b"answer") && *answer != own.as_bytes())
+    });
+    if alone && mixed_up {
+        (answers, _) = play(trial, poll)?;
+    }
+    judge(&answers)
+}
+
+/// Asks for as many questions as there are fates; what was returned, and where each came from.
+fn play(trial: &Trial, poll: Poll) -> Step<(Vec<Option<Vec<u8>>>, Vec<SocketAddr>)> {
     const HURRIES: &str = "a question without an answer, or a quick answer, makes the next one \
         leave before its time; or a question is sent again after its timeout";
     const AGAIN: &str = "a question is sent again after its timeout, or all are sent at once";
@@ -397,6 +417,7 @@ fn answers_some(trial: &Trial, poll: Poll) -> Step {
 
     let mut late: Option<(usize, SocketAddr)> = None;
     let mut behind = Vec::new(); // how long after it was due each question came
+    let mut ports = Vec::new();
     for (number, fate) in FATES.into_iter().enumerate() {
         let client = question(&server)
             .when(&format!(
@@ -414,6 +435,7 @@ fn answers_some(trial: &Trial, poll: Poll) -> Step {
             .cause(HURRIES));
         };
         behind.push(after);
+        ports.push(client);
 
         if let Some((number, client)) = late.take() {
             server.send_to(format!("answer {number}").as_bytes(), client)?;
@@ -448,7 +470,7 @@ fn answers_some(trial: &Trial, poll: Poll) -> Step {
         )
         .read(PREDICT));
     }
-    judge(&answers)
+    Ok((answers, ports))
 }
 
 /// Whether each question has its own answer.
