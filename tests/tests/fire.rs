@@ -1,4 +1,5 @@
-//! Sets hostile peers on every program: the bounded part of `cargo course fire`.
+//! Sets hostile peers on every program, and keeps the servers under load for a moment: the bounded
+//! part of `cargo course fire` and `cargo course soak`.
 
 use std::thread;
 
@@ -26,4 +27,12 @@ fn every_program_stands_every_hostile_peer() {
             });
         }
     });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_server_holds_more_after_a_soak() {
+    let table = course(&["soak", "--minutes", "0.01"]);
+    let clean = table.lines().filter(|line| line.ends_with(" clean"));
+    assert!(clean.count() >= LESSONS.len(), "{table}");
 }

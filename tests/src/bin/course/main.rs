@@ -7,6 +7,7 @@ mod fire;
 mod list;
 mod progress;
 mod proof;
+mod soak;
 mod tap;
 mod usage;
 
@@ -49,6 +50,8 @@ enum Command {
     Bench(bench::Args),
     /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
     Fire(fire::Args),
+    /// Keep the servers under hostile and ordinary load, and compare what they hold before and after
+    Soak(soak::Args),
     /// Stand between a lesson's client and server and print what passes: every piece, its first 256
     /// bytes, its direction and time, and who closed how
     Tap(tap::Args),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Fire(args)) => fire::run(&args),
+        Some(Command::Soak(args)) => soak::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
 }
