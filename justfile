@@ -14,6 +14,10 @@ test package:
 rewrite package:
     COURSE_REWRITE=1 cargo test -p {{package}} --test lesson the_page
 
+# Measure a lesson's programs beside peers in C and Python: just bench 7
+bench lesson:
+    cargo course bench {{lesson}}
+
 # Build the book into docs/book (needs mdBook).
 book:
     mdbook build docs

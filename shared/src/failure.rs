@@ -58,7 +58,8 @@ impl Failure {
         }
     }
 
-    /// A client could not connect to `addr`, where `server` is the program that should listen.
+    /// A client could not connect to `addr`, where `server` is the program that should listen,
+    /// with its arguments if it needs some.
     pub fn connect(addr: &Addr, server: &str, cause: io::Error) -> Failure {
         Failure::new(format!("cannot connect to {addr}: {cause}"))
             .hint_for_absent_server(addr, server, &cause)
@@ -90,12 +91,14 @@ impl Failure {
         };
         let failure = Failure::new(format!("cannot {doing} {peer}: {cause}"));
         match cause.kind() {
-            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
-                failure.hint(
-                    "the other side was stopped, or closed before it had read everything; \
-                     its terminal may tell why",
-                )
-            }
+            // NotConnected: a shutdown that comes after the other side's reset.
+            ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected => failure.hint(
+                "the other side was stopped, or closed before it had read everything; \
+                 its terminal may tell why",
+            ),
             ErrorKind::UnexpectedEof => {
                 failure.hint("the other side has ended; its terminal may tell why")
             }
@@ -114,10 +117,14 @@ impl Failure {
             );
         }
         match cause.kind() {
-            ErrorKind::ConnectionRefused => self.hint(format!(
-                "nobody listens there; start the server in another terminal: \
-                 cargo run --bin {server} -- --addr {addr}"
-            )),
+            ErrorKind::ConnectionRefused => {
+                let (server, arguments) = server.split_once(' ').unwrap_or((server, ""));
+                let space = if arguments.is_empty() { "" } else { " " };
+                self.hint(format!(
+                    "nobody listens there; start the server in another terminal: \
+                     cargo run --bin {server} -- {arguments}{space}--addr {addr}"
+                ))
+            }
             ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 self.hint(
                     "no answer from that machine; check the address, the network and the firewall",

@@ -4,12 +4,16 @@
 //! - [`Addr`] is the value of `--addr`.
 //! - [`Failure`] is an error a person reads, with its remedy. Lesson 1 shows which errors there are.
 //! - [`encode`] and [`decode`] turn texts into datagrams and back. Lesson 3 teaches them.
+//! - `frame` (with the feature of that name) puts borders into a stream of bytes. Lesson 6
+//!   teaches it.
 //! - [`read_by`], [`read_exact_by`] and [`write_all_by`] keep a deadline. Lesson 7 teaches them.
 //! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
 mod deadline;
 mod failure;
+#[cfg(feature = "frame")]
+pub mod frame;
 mod seconds;
 mod terminal;
 mod text;

@@ -274,11 +274,11 @@ impl Trial {
     ) -> Attempt<T> {
         keep_panics();
         let (sender, result) = mpsc::channel();
-        let (schedule_sender, schedule) = mpsc::channel();
+        let (sender_of_state, state) = mpsc::channel();
         let report = self.report.clone();
         thread::spawn(move || {
             REPORT_TO.set(Some(report));
-            let _ = schedule_sender.send(Schedule::of_this_thread());
+            let _ = sender_of_state.send(ThreadState::of_this_thread());
             if let Ok(result) = panic::catch_unwind(AssertUnwindSafe(function)) {
                 let _ = sender.send(result);
             }
@@ -286,7 +286,7 @@ impl Trial {
         Attempt {
             result,
             wait: self.wait,
-            schedule: schedule.recv().ok().flatten(),
+            thread: state.recv().ok().flatten(),
         }
     }
 
@@ -349,7 +349,7 @@ fn time_left(end: Instant, longest: Duration) -> Duration {
 pub struct Attempt<T> {
     result: Receiver<T>,
     wait: Duration,
-    schedule: Option<Schedule>,
+    thread: Option<ThreadState>,
 }
 
 impl<T> Attempt<T> {
@@ -384,42 +384,42 @@ impl<T> Attempt<T> {
     /// nothing to do for it. Sees only the thread in which the function was called, and only on
     /// Linux; elsewhere it just lets the time pass.
     pub fn expect_idle(&self, during: Duration) -> Step {
-        let demanded = || self.schedule.as_ref().and_then(Schedule::demanded);
-        let (started, before) = (Instant::now(), demanded());
-        thread::sleep(during); // the time for which there is nothing to do
-        let (Some(before), Some(after)) = (before, demanded()) else {
-            return Ok(()); // not Linux, or the function has returned
-        };
-        let (demanded, passed) = (after.saturating_sub(before), started.elapsed());
-        if demanded * 2 < passed {
+        let started = Instant::now();
+        let (mut looks, mut at_work) = (0, 0);
+        while started.elapsed() < during {
+            thread::sleep(Duration::from_millis(10)); // between two looks
+            let Some(runs) = self.thread.as_ref().and_then(ThreadState::runs) else {
+                continue; // not Linux, or the function has returned
+            };
+            looks += 1;
+            at_work += u32::from(runs);
+        }
+        // One that only wakes up now and then may have to wait for a busy processor.
+        if at_work * 4 <= looks * 3 {
             return Ok(());
         }
         Err(Fault::new(format!(
-            "for {:.1} s there was nothing to do, and your function wanted the processor for {:.0} % of it",
-            passed.as_secs_f64(),
-            100.0 * (demanded.as_secs_f64() / passed.as_secs_f64()).min(1.0)
+            "for {:.1} s there was nothing to do, and at {at_work} of {looks} moments your \
+             function used the processor",
+            started.elapsed().as_secs_f64(),
         )))
     }
 }
 
-/// Where Linux counts how long a thread ran.
-struct Schedule(PathBuf);
+/// Where Linux tells what a thread does.
+struct ThreadState(PathBuf);
 
-impl Schedule {
-    fn of_this_thread() -> Option<Schedule> {
+impl ThreadState {
+    fn of_this_thread() -> Option<ThreadState> {
         let thread = fs::read_link("/proc/thread-self").ok()?;
-        Some(Schedule(Path::new("/proc").join(thread).join("schedstat")))
+        Some(ThreadState(Path::new("/proc").join(thread).join("stat")))
     }
 
-    /// How long the thread ran, or was ready to and waited for a processor: a busy machine does
-    /// not change the sum.
-    fn demanded(&self) -> Option<Duration> {
-        let text = fs::read_to_string(&self.0).ok()?;
-        let mut nanoseconds = text.split(' ').map(str::parse);
-        let (Some(Ok(ran)), Some(Ok(waited))) = (nanoseconds.next(), nanoseconds.next()) else {
-            return None;
-        };
-        Some(Duration::from_nanos(ran) + Duration::from_nanos(waited))
+    /// Whether it runs, or would if a processor were free: a busy machine makes no difference.
+    fn runs(&self) -> Option<bool> {
+        let stat = fs::read_to_string(&self.0).ok()?;
+        let (_, behind_name) = stat.rsplit_once(") ")?; // man 5 proc_pid_stat: pid (comm) state …
+        Some(behind_name.starts_with('R'))
     }
 }
 
@@ -861,6 +861,6 @@ mod tests {
         let Verdict::Wrong(fault) = spins else {
             panic!("it is wrong")
         };
-        assert!(fault.what.contains("wanted the processor"), "{fault}");
+        assert!(fault.what.contains("used the processor"), "{fault}");
     }
 }

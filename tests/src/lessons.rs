@@ -70,6 +70,22 @@ pub const LESSONS: &[Lesson] = &[
         udp: true,
     },
     Lesson {
+        number: 5,
+        folder: "05-sticky-packets",
+        package: "sticky-packets",
+        name: "sticky",
+        title: "sticky packets: why a read is not a message",
+        udp: false,
+    },
+    Lesson {
+        number: 6,
+        folder: "06-file-transfer",
+        package: "file-transfer",
+        name: "file",
+        title: "file transfer: framing, and files from strangers",
+        udp: false,
+    },
+    Lesson {
         number: 7,
         folder: "07-legitimacy-check",
         package: "legitimacy-check",

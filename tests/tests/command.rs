@@ -187,6 +187,12 @@ fn the_tap_passes_datagrams_on_the_empty_one_too() {
 }
 
 #[test]
+fn says_which_lesson_has_no_benchmark() {
+    let run = course().args(["bench", "1"]).assert().code(1);
+    run.stderr("error: lesson 1 has no benchmark\n");
+}
+
+#[test]
 fn uses_no_colours_in_a_pipe() {
     course().assert().success().stdout(contains("\x1b").not());
 }

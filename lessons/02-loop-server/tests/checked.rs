@@ -243,9 +243,9 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
         "loses patience with a silent client",
         |listener, clients| {
             each(listener, clients, |mut stream| {
-                let short = Some(Duration::from_millis(200));
+                let second = Some(Duration::from_secs(1));
                 end(stream
-                    .set_read_timeout(short)
+                    .set_read_timeout(second)
                     .and_then(|()| echo(&mut stream)))
             })
         },

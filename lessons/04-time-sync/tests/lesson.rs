@@ -194,7 +194,7 @@ fn survives_100_000_datagrams_of_every_kind() {
 #[test]
 fn asks_and_says_how_that_went() {
     let server = Server::start(SERVER, &[]);
-    let run = ask(server.addr(), &["-c", "3", "-i", "0.05"]).success();
+    let run = ask(server.addr(), &["-c", "3", "-i", "0.05", "--timeout", "20"]).success();
     let lines = stdout(&run);
     assert_eq!(lines.len(), 5, "{lines:?}");
     for line in &lines[..3] {
@@ -220,7 +220,7 @@ fn asks_from_another_port_each_time() {
         // The system may choose one again, but hardly all of them.
         assert!(ports.len() > 1, "{ports:?}");
     });
-    let run = ask(addr, &["%A", "-c", "5", "-i", "0.01"]).success();
+    let run = ask(addr, &["%A", "-c", "5", "-i", "0.01", "--timeout", "20"]).success();
     run.stdout(contains("Friday  round trip "));
     server.join().expect("five questions come");
 }
@@ -228,7 +228,7 @@ fn asks_from_another_port_each_time() {
 #[test]
 fn asks_for_the_servers_own_format_with_an_empty_one() {
     let server = Server::start(SERVER, &[]);
-    let run = ask(server.addr(), &["", "-c", "1"]).success();
+    let run = ask(server.addr(), &["", "-c", "1", "--timeout", "20"]).success();
     let lines = stdout(&run);
     assert!(
         shape(&lines[0]).starts_with("####-##-## ##:##:##  round trip "),
@@ -318,10 +318,10 @@ fn fails_when_nobody_answers() {
 #[test]
 fn goes_on_when_every_second_answer_is_lost() {
     let server = crooked_server(&["--drop", "2"]);
-    let run = ask(server.addr(), &["-c", "4"]).success();
+    let run = ask(server.addr(), &["-c", "4", "-i", "0.1", "--timeout", "2"]).success();
     let lines = stdout(&run);
     assert_eq!(lines[2], "4 sent, 2 received, 2 lost", "{lines:?}");
-    run.stderr(diff("no answer within 1 s\nno answer within 1 s\n"));
+    run.stderr(diff("no answer within 2 s\nno answer within 2 s\n"));
 }
 
 #[test]
@@ -381,7 +381,7 @@ fn asks_at_a_steady_beat_however_long_the_answers_take() {
             "eleven questions came within {all:?}"
         );
     });
-    ask(addr, &["-c", "11", "-i", "0.2"]).success();
+    ask(addr, &["-c", "11", "-i", "0.2", "--timeout", "20"]).success();
     server
         .join()
         .expect("eleven questions come at a steady beat");
@@ -401,7 +401,11 @@ fn offset(line: &str) -> f64 {
 fn tells_how_far_the_servers_clock_is_ahead() {
     for ahead in ["5", "-5"] {
         let server = crooked_server(&["--ahead", ahead, "--delay", "200"]);
-        let run = ask(server.addr(), &["--offset", "-c", "3", "-i", "0.1"]).success();
+        let run = ask(
+            server.addr(),
+            &["--offset", "-c", "3", "-i", "0.1", "--timeout", "20"],
+        )
+        .success();
         let lines = stdout(&run);
         assert_eq!(lines[3], "3 sent, 3 received, 0 lost", "{lines:?}");
         let best = offset(&lines[5]);
@@ -546,7 +550,7 @@ fn tells_the_time_over_ipv6_too() {
         return;
     }
     let server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let run = ask(server.addr(), &["-c", "1"]).success();
+    let run = ask(server.addr(), &["-c", "1", "--timeout", "20"]).success();
     run.stdout(contains("1 sent, 1 received, 0 lost\n"));
 }
 

@@ -91,7 +91,7 @@ impl Key {
     /// one: `verify_slice` compares all 16 bytes, wherever the first difference is.
     pub fn accepts(&self, nonce: &[u8], answer: &[u8; ANSWER_LEN]) -> bool {
         let Some(tag) = decode_hex(answer) else {
-            return false; // not the form of an answer: as wrong as any other
+            return false; // not the form of an answer, as whoever sent it knows: as wrong as any other
         };
         let mac = self.mac.clone().chain_update(nonce);
         mac.verify_slice(&tag).is_ok()

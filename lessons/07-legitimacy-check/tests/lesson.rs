@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
@@ -56,6 +56,12 @@ fn read_to_close(mut stream: &TcpStream) -> Vec<u8> {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => reply,
         Err(error) => panic!("waited for the server to close: {error}"),
     }
+}
+
+/// The timeout of a read has passed (Unix says the one, Windows the other), or a signal came.
+fn is_waiting(error: &io::Error) -> bool {
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 /// An honest client is welcomed.
@@ -300,8 +306,7 @@ fn cuts_a_client_that_dribbles_at_one_deadline_for_all() {
     for byte in right_answer(&nonce) {
         let written = stream.write_all(&[byte]);
         let reply = stream.read(&mut [0; 8]);
-        let waiting = [ErrorKind::WouldBlock, ErrorKind::TimedOut]; // Unix says the one, Windows the other
-        if written.is_err() || !reply.is_err_and(|e| waiting.contains(&e.kind())) {
+        if written.is_err() || !reply.is_err_and(|e| is_waiting(&e)) {
             cut = true;
             break;
         }

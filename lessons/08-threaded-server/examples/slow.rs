@@ -3,7 +3,8 @@
 //! Terminal 1: `cargo run --bin threaded-server -- --idle-timeout 2`
 //! Terminal 2: `cargo run -p threaded-server --example slow`
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ fn run(args: Args) -> Result<(), Failure> {
         match stream.read(&mut buffer) {
             Ok(0) => break,
             Ok(_) => {} // the greeting
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(e) if matches!(e.kind(), WouldBlock | TimedOut | Interrupted) => {
                 if stream.write_all(b".").is_err() {
                     break;
                 }

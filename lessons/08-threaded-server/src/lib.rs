@@ -55,7 +55,8 @@ pub struct Limits {
 }
 
 /// Serves client after client, each in a thread of its own, until it is asked to stop. Returns
-/// when every thread has ended.
+/// when every thread has ended: within two seconds, unless a handler does something for longer
+/// that is neither reading nor writing.
 ///
 /// `handle` is called with each client. When it returns, or panics, the connection is closed.
 pub fn serve(listener: TcpListener, limits: Limits, stop: &Stop, handle: impl Fn(&Client) + Sync) {
@@ -88,7 +89,8 @@ pub fn serve(listener: TcpListener, limits: Limits, stop: &Stop, handle: impl Fn
                     "{addr} was turned away: {} clients are here",
                     limits.max_clients
                 );
-                // So few bytes always fit into the empty buffer: nobody waits for this client.
+                // So few bytes always fit into the empty buffer: nobody waits for this client. It
+                // waits for a greeting and has sent nothing, so closing does not reset (lesson 1).
                 let _ = stream.as_ref().write_all(FULL);
                 continue;
             };
@@ -143,9 +145,11 @@ impl Stop {
     /// Asks the machine to stop. Says whether it had been asked before.
     pub fn ask(&self) -> bool {
         let before = self.asked.swap(true, Ordering::SeqCst);
-        // The machine waits in `accept`, and no portable call wakes it there. A client does.
-        // If the queue is full, this fails, and the machine does not wait.
-        let _ = TcpStream::connect_timeout(&self.door, GRACE);
+        if !before {
+            // The machine waits in `accept`, and no portable call wakes it there. A client does.
+            // If the queue is full, this fails, and the machine does not wait.
+            let _ = TcpStream::connect_timeout(&self.door, GRACE);
+        }
         before
     }
 

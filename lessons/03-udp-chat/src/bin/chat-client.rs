@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use shared::{Addr, Failure, MAX_TEXT, any_port, ask_text, decode, encode, escape, say, warn};
+use shared::{Addr, Failure, MAX_TEXT, any_port, ask_text, decode, encode, preview, say, warn};
 use udp_chat::{built_in_contacts, line_from, names, read_contacts};
 
 /// Choose a contact, write, see the answer; q leaves the contact, then the program.
@@ -50,7 +50,7 @@ fn run(args: Args) -> Result<(), Failure> {
             Some(addr) if talk(addr, args.timeout)? => {}
             Some(_) => break, // the input has ended
             None if name.is_empty() => {}
-            None => warn!("there is no contact '{}'", escape(name.as_bytes())),
+            None => warn!("there is no contact '{}'", preview(name.as_bytes())),
         }
     }
     Ok(())

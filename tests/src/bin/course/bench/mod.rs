@@ -1,5 +1,6 @@
 //! `cargo course bench N`: lesson N's programs beside peers in C and Python, in one run.
 
+mod files;
 mod handshakes;
 mod peer;
 mod rounds;
@@ -27,6 +28,7 @@ pub struct Args {
 /// Measures in release builds, which it has Cargo make first.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let measure = match args.lesson.number {
+        6 => files::run,
         7 => handshakes::run,
         8 => threads::run,
         n => return Err(Failure::new(format!("lesson {n} has no benchmark"))),

@@ -162,9 +162,11 @@ fn read_line(mut stream: &TcpStream) -> io::Result<()> {
     let mut buffer = [0; 64];
     let mut filled = 0;
     while !buffer[..filled].ends_with(b"\n") {
-        match stream.read(&mut buffer[filled..])? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => filled += n,
+        match stream.read(&mut buffer[filled..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {} // by a signal
+            Err(error) => return Err(error),
         }
     }
     Ok(())

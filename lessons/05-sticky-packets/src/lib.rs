@@ -1,0 +1,16 @@
+//! Lesson 5: why a read is not a message. Read `docs/05-sticky-packets.md` beside it.
+//!
+//! Either program can be the one that writes and the one that reads, so both sides of the stream
+//! are here: [`write_messages`] and [`read_pieces`]. The datagrams are in the programs.
+
+mod picture;
+mod stream;
+
+pub use picture::{Piece, bytes, draw, mark_borders};
+pub use stream::{Gap, Reader, Writer, read_pieces, write_messages};
+
+/// Where the server listens and the client connects if `--addr` does not say otherwise.
+pub const ADDR: &str = "127.0.0.1:8805";
+
+/// The five messages, 27 bytes together. Their characters are one, two and three bytes long.
+pub const MESSAGES: [&str; 5] = ["hej", "привет", "hi", "hola", "你好"];

@@ -1,0 +1,91 @@
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::Path;
+
+use shared::frame::write_frame;
+use shared::{Failure, escape, warn};
+
+use crate::paced::Paced;
+use crate::{BLOCK, Header, Progress, Wire, check_name};
+
+/// Opens a file to send and says what the header must say about it.
+///
+/// # Errors
+/// It is not a regular file, its name would be refused, or it cannot be opened.
+pub fn open(path: &Path) -> Result<(File, Header), Failure> {
+    let shown = escape(path.as_os_str().as_encoded_bytes());
+    let failed = |e: std::io::Error| Failure::new(format!("cannot send '{shown}': {e}"));
+    // Asked before it is opened: a named pipe would wait for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        let message = format!("cannot send '{shown}': it is not a regular file");
+        return Err(Failure::new(message).hint("a folder can be packed into one file first"));
+    }
+    let file = File::open(path).map_err(failed)?;
+    let filesize = file.metadata().map_err(failed)?.len();
+
+    let name = path.file_name().and_then(|name| name.to_str());
+    let refused = |why: &str| Failure::new(format!("cannot send '{shown}': its name: {why}"));
+    let filename = name.ok_or_else(|| refused("it is not UTF-8"))?.to_owned();
+    check_name(&filename).map_err(refused)?;
+    Ok((file, Header { filename, filesize }))
+}
+
+/// Sends header and file, says that it has finished, and waits until the receiver has closed.
+///
+/// # Errors
+/// The connection broke, the receiver was too slow, or the file is shorter than it was.
+pub fn send(
+    stream: &TcpStream,
+    peer: &dyn fmt::Display,
+    file: &mut File,
+    header: &Header,
+    wire: &Wire,
+) -> Result<(), Failure> {
+    let name = escape(header.filename.as_bytes());
+    let what = format!("send {name} to");
+    let send_failed = |e| Failure::broken(&what, peer, e);
+    let read_failed = |e| Failure::new(format!("cannot read {name}: {e}"));
+
+    let mut connection = Paced::new(stream, wire.patience());
+    let json = serde_json::to_vec(header).expect("a string and a number can be written as JSON");
+    write_frame(&mut connection, wire.byte_order, &json).map_err(send_failed)?;
+
+    // Exactly the announced size, whatever happens to the file meanwhile.
+    let progress = Progress::new(header.filesize);
+    let mut body = file.take(header.filesize);
+    let mut block = vec![0; BLOCK];
+    loop {
+        let n = body.read(&mut block).map_err(read_failed)?;
+        if n == 0 {
+            break;
+        }
+        connection.write_all(&block[..n]).map_err(send_failed)?;
+        progress.add(n);
+    }
+    let missing = body.limit();
+    if missing > 0 {
+        let (size, got) = (header.filesize, header.filesize - missing);
+        let message = format!("{name} shrank while it was sent: {got} of {size} bytes are left");
+        return Err(Failure::new(message));
+    }
+    let size = file.metadata().map_err(read_failed)?.len();
+    if size > header.filesize {
+        let sent = header.filesize;
+        warn!("{name} grew while it was sent: the first {sent} of {size} bytes went");
+    }
+
+    // The receiver closes when it is done. One that has not read everything closes with a reset;
+    // a receipt in words is not in this protocol.
+    stream.shutdown(Shutdown::Write).map_err(send_failed)?;
+    let mut connection = Paced::new(stream, wire.patience());
+    let answer = connection.read(&mut block[..1]).map_err(send_failed)?;
+    if answer > 0 {
+        return Err(Failure::new(format!(
+            "{peer} answered, which no receiver does"
+        )));
+    }
+    progress.finish("sent", &header.filename);
+    Ok(())
+}
