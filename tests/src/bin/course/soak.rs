@@ -1,7 +1,6 @@
 //! `cargo course soak [N] [--minutes M]`: keeps the servers under hostile and ordinary load, then
 //! compares what they hold with what they held before.
 
-use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use course::Lesson;
 use shared::{Failure, say};
 
-use crate::fire::{Pair, QUICK, Side, Target, folder, prepare, quietly, round};
+use crate::fire::{Pair, QUICK, Side, Target, prepare, quietly, round};
 use crate::lesson;
 use crate::usage::Usage;
 
@@ -43,7 +42,6 @@ struct Soaked {
 /// Soaks all servers at the same time and prints a table.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let pairs = prepare(args.lesson)?;
-    let folder = folder()?;
     let end = Instant::now() + args.minutes;
     let minutes = args.minutes.as_secs_f64() / 60.0;
     say!(
@@ -57,10 +55,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let workers: Vec<_> = pairs
             .iter()
             .map(|pair| {
-                let (folder, sender) = (folder.path(), sender.clone());
+                let sender = sender.clone();
                 scope.spawn(move || {
                     let _sender = sender; // dropped when this server is done
-                    soak(pair, folder, end)
+                    soak(pair, end)
                 })
             })
             .collect();
@@ -101,8 +99,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Attacks one server until the time is over, and has it end.
-fn soak(pair: &'static Pair, folder: &Path, end: Instant) -> Result<Soaked, String> {
-    let target = quietly(|| Target::start(pair, folder))?;
+fn soak(pair: &'static Pair, end: Instant) -> Result<Soaked, String> {
+    let target = quietly(|| Target::start(pair))?;
     for _ in 0..WARM_UP {
         round(&target, QUICK)?;
     }

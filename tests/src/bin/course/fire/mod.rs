@@ -10,13 +10,11 @@ mod target;
 use std::any::Any;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::time::Instant;
 
 use anstyle::AnsiColor;
 use course::{LESSONS, Lesson};
 use shared::{Failure, say};
-use tempfile::TempDir;
 
 use crate::{allow_many_files, build, lesson, paint};
 use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
@@ -41,7 +39,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let scale = if args.quick { QUICK } else { FULL };
     let pairs = prepare(args.lesson)?;
-    let folder = folder()?;
 
     say!("Hostile peers, each followed by an ordinary exchange:\n");
     for (_, name, what) in BEHAVIOURS {
@@ -54,7 +51,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut failures = Vec::new();
     for pair in pairs {
         for side in [Side::Server, Side::Client] {
-            cells += row(pair, side, folder.path(), scale, &mut failures);
+            cells += row(pair, side, scale, &mut failures);
         }
     }
     say!("\n  ok     it ended the matter itself, at its deadline if need be");
@@ -92,26 +89,15 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
     Ok(pairs)
 }
 
-/// Where the programs may write files.
-pub fn folder() -> Result<TempDir, Failure> {
-    tempfile::tempdir().map_err(|e| Failure::new(format!("cannot make a folder: {e}")))
-}
-
 /// Prints one program's row. Returns how many cells were tried.
-fn row(
-    pair: &'static Pair,
-    side: Side,
-    folder: &Path,
-    scale: Scale,
-    failures: &mut Vec<String>,
-) -> usize {
+fn row(pair: &'static Pair, side: Side, scale: Scale, failures: &mut Vec<String>) -> usize {
     let name = pair.row(side);
     show(&format!("{name:<19}"));
     let mut cells = 0;
     let mut target = None;
     for &(behaviour, column, _) in BEHAVIOURS {
         let tried = quietly(|| {
-            let target = target.get_or_insert_with(|| Target::start(pair, folder));
+            let target = target.get_or_insert_with(|| Target::start(pair));
             cell(behaviour, side, target, scale)
         });
         let (word, colour) = match tried {

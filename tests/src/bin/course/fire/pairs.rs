@@ -12,9 +12,7 @@ use crate::proof;
 pub struct Pair {
     /// The lesson's number.
     pub lesson: u16,
-    /// What follows the names of both programs in the table, where a lesson has several pairs.
-    pub mode: &'static str,
-    /// The server's arguments.
+    /// The server's arguments; `{dir}` is a folder with a file `parcel` and a folder `inbox`.
     pub server: &'static [&'static str],
     /// The client's arguments.
     pub client: &'static [&'static str],
@@ -24,7 +22,8 @@ pub struct Pair {
     pub shows: &'static str,
     /// How many clients the server serves.
     pub serves: Serves,
-    /// Whether the server gives up a client that is silent, slow, or does not read.
+    /// Whether the server gives up a client that is silent, slow, or does not read. Also where it
+    /// never waits for its peer.
     pub server_deadline: bool,
     /// Whether the client gives up such a server.
     pub client_deadline: bool,
@@ -79,11 +78,19 @@ impl Pair {
         format!("{}-{side}", self.lesson().name)
     }
 
-    /// The name of one of its rows.
+    /// The name of one of its rows: the program's, with its first argument where a lesson has
+    /// several pairs.
     pub fn row(&self, side: Side) -> String {
-        format!("{} {}", self.program(side), self.mode)
-            .trim_end()
-            .to_owned()
+        let program = self.program(side);
+        let pairs = PAIRS.iter().filter(|pair| pair.lesson == self.lesson);
+        let arguments = match side {
+            Side::Server => self.server,
+            Side::Client => self.client,
+        };
+        match arguments.first() {
+            Some(mode) if pairs.count() > 1 => format!("{program} {mode}"),
+            _ => program,
+        }
     }
 
     /// What an ordinary client says on this connection.
@@ -98,11 +105,16 @@ impl Pair {
     }
 }
 
+/// Lesson 5's five messages.
+const MESSAGES: &str = "hejприветhihola你好";
+
+/// A file as lesson 6 sends it.
+const PARCEL: &[u8] = b"\x00\x00\x00\x22{\"filename\":\"parcel\",\"filesize\":5}hello";
+
 /// The pairs, in the order of the lessons.
 pub const PAIRS: &[Pair] = &[
     Pair {
         lesson: 1,
-        mode: "",
         server: &[],
         client: &["hello"],
         typed: "",
@@ -116,7 +128,6 @@ pub const PAIRS: &[Pair] = &[
     },
     Pair {
         lesson: 2,
-        mode: "",
         server: &[],
         client: &[],
         typed: "hello\n",
@@ -130,7 +141,6 @@ pub const PAIRS: &[Pair] = &[
     },
     Pair {
         lesson: 3,
-        mode: "",
         server: &[],
         client: &["--timeout", "0.5"],
         typed: "alice\nhello\nq\nq\n",
@@ -144,7 +154,6 @@ pub const PAIRS: &[Pair] = &[
     },
     Pair {
         lesson: 4,
-        mode: "",
         server: &[],
         client: &["%Y", "-c", "1", "--timeout", "0.5"],
         typed: "",
@@ -156,9 +165,75 @@ pub const PAIRS: &[Pair] = &[
         asks: Asks::This(b"%Y"),
         answers: b"1970",
     },
+    // The third experiment, datagram, waits for datagrams and ends by itself 5 s after the last.
+    Pair {
+        lesson: 5,
+        server: &["glue", "--wait", "0"],
+        client: &["glue"],
+        typed: "",
+        shows: "write 5: ",
+        serves: Serves::One,
+        server_deadline: false,
+        client_deadline: true, // it only writes, and so little that it never waits
+        endless: false,
+        asks: Asks::This(MESSAGES.as_bytes()),
+        answers: b"",
+    },
+    Pair {
+        lesson: 5,
+        server: &["slice"],
+        client: &["slice", "--wait", "0"],
+        typed: "",
+        shows: "read 1: ",
+        serves: Serves::One,
+        server_deadline: true, // as above
+        client_deadline: false,
+        endless: false,
+        asks: Asks::This(b""),
+        answers: MESSAGES.as_bytes(),
+    },
+    Pair {
+        lesson: 6,
+        server: &["send", "{dir}/parcel", "--timeout", "1"],
+        client: &[
+            "receive",
+            "--dir",
+            "{dir}/inbox",
+            "--force",
+            "--timeout",
+            "1",
+        ],
+        typed: "",
+        shows: "received parcel: ",
+        serves: Serves::InTurn,
+        server_deadline: true,
+        client_deadline: true,
+        endless: false,
+        asks: Asks::This(b""),
+        answers: PARCEL,
+    },
+    Pair {
+        lesson: 6,
+        server: &[
+            "receive",
+            "--dir",
+            "{dir}/inbox",
+            "--force",
+            "--timeout",
+            "1",
+        ],
+        client: &["send", "{dir}/parcel", "--timeout", "1"],
+        typed: "",
+        shows: "sent parcel: ",
+        serves: Serves::InTurn,
+        server_deadline: true,
+        client_deadline: true,
+        endless: false,
+        asks: Asks::This(PARCEL),
+        answers: b"",
+    },
     Pair {
         lesson: 7,
-        mode: "",
         server: &["--timeout", "0.5"],
         client: &["--timeout", "0.5"],
         typed: "",
@@ -172,7 +247,6 @@ pub const PAIRS: &[Pair] = &[
     },
     Pair {
         lesson: 8,
-        mode: "",
         server: &["--idle-timeout", "0.5", "--write-timeout", "0.5"],
         client: &["--timeout", "0.5"],
         typed: "hello\n",

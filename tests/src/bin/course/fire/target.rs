@@ -1,13 +1,14 @@
 //! A pair's programs while they are under fire: started, visited, and looked at afterwards.
 
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use course::{PATIENCE, Server, programs};
+use tempfile::TempDir;
 
 use super::pairs::{Pair, Serves, Side};
 use crate::usage::Usage;
@@ -21,22 +22,22 @@ const TRIES_UDP: u32 = 20;
 const PEAK: u64 = 32 * 1024;
 
 /// A pair and its running server. What is wrong with it is told by panics, as in a test.
-pub struct Target<'a> {
+pub struct Target {
     pub pair: &'static Pair,
-    /// Where files are received.
-    folder: &'a Path,
+    /// Where files are sent from and received.
+    folder: TempDir,
     /// None where the server serves one client and ends: then each visit has its own.
     server: Option<Server>,
     /// What the server used when nobody was there.
     idle: Option<Usage>,
 }
 
-impl Target<'_> {
+impl Target {
     /// Starts the server, if it serves more than one client, and has it serve the first one.
-    pub fn start<'a>(pair: &'static Pair, folder: &'a Path) -> Target<'a> {
+    pub fn start(pair: &'static Pair) -> Target {
         let mut target = Target {
             pair,
-            folder,
+            folder: folder().expect("the system has a folder for temporary files"),
             server: None,
             idle: None,
         };
@@ -60,7 +61,7 @@ impl Target<'_> {
     }
 
     fn arguments(&self, arguments: &[&str]) -> Vec<String> {
-        let folder = self.folder.display().to_string();
+        let folder = self.folder.path().display().to_string();
         let replaced = arguments.iter().map(|a| a.replace("{dir}", &folder));
         replaced.collect()
     }
@@ -115,6 +116,11 @@ impl Target<'_> {
 
     /// Looks at the server when its hostile peers are gone: its output, and what it still holds.
     pub fn check(&self) {
+        let inbox = fs::read_dir(self.folder.path().join("inbox"));
+        let names = inbox.expect("it was made").flatten().map(|e| e.file_name());
+        let left: Vec<_> = names.filter(|name| name != "parcel").collect();
+        assert!(left.is_empty(), "it left {left:?} in the inbox");
+
         let Some(server) = &self.server else { return };
         let complaint = server.wait_for("its output", |stdout, stderr| {
             let mut lines = stdout.iter().chain(stderr);
@@ -167,6 +173,14 @@ impl Target<'_> {
         #[cfg(not(unix))]
         drop(server.stop());
     }
+}
+
+/// A folder with a file to send, larger than the buffers on the way, and an inbox.
+fn folder() -> io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
+    File::create(folder.path().join("parcel"))?.set_len(8 << 20)?;
+    fs::create_dir(folder.path().join("inbox"))?;
+    Ok(folder)
 }
 
 /// A program that a hostile peer has met must end with 0, or with 1 and an error.
