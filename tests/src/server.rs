@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
 
+/// The most lines of each output that are kept. Only a soak prints more; the oldest go first.
+const KEPT: usize = 20_000;
+
 /// A server that runs on a free port of this machine. It is killed when this is dropped; what it
 /// prints is read all the time, so it never waits for a full pipe.
 pub struct Server {
@@ -267,7 +270,12 @@ impl Output {
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                place(&mut output.lock()).push(line);
+                let mut lines = output.lock();
+                let lines = place(&mut lines);
+                if lines.len() == KEPT {
+                    lines.drain(..KEPT / 2);
+                }
+                lines.push(line);
                 output.changed.notify_all();
             }
             output.lock().ended += 1;

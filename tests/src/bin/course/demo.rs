@@ -1,18 +1,16 @@
 //! `cargo course demo N`: the first session of lesson N's page, live.
 
-use std::env;
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 
 use anstyle::{AnsiColor, Style};
-use course::{Lesson, Mode, Page, Replay, Trouble, workspace};
+use course::{Lesson, Mode, Page, Replay, Trouble};
 use shared::{Failure, say};
 
-use crate::paint;
+use crate::{build, paint};
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
 pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
-    build(lesson)?;
+    build(&[lesson])?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
     let session = sessions
@@ -72,23 +70,4 @@ pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
         lesson.folder
     );
     Ok(())
-}
-
-/// Has Cargo build the lesson's programs, and show that it does.
-fn build(lesson: &Lesson) -> Result<(), Failure> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build
-        .args(["build", "--package", lesson.package, "--bins"])
-        .current_dir(workspace());
-    let status = build
-        .status()
-        .map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::new(format!(
-        "cargo could not build the package {}",
-        lesson.package
-    )))
 }

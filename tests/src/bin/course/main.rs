@@ -3,16 +3,22 @@
 mod bench;
 mod check;
 mod demo;
+mod fire;
 mod list;
 mod progress;
+mod proof;
+mod soak;
 mod tap;
+mod usage;
 
-use std::process::ExitCode;
+use std::env;
+use std::process::{self, ExitCode};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 use clap::{Parser, Subcommand};
-use course::{LESSONS, Lesson};
+use course::{LESSONS, Lesson, workspace};
+use shared::Failure;
 
 /// Shows the lessons, plays them, checks your exercises, and shows what passes on the wire.
 #[derive(Parser)]
@@ -46,6 +52,10 @@ enum Command {
     },
     /// Measure a lesson's programs beside peers in C and Python
     Bench(bench::Args),
+    /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
+    Fire(fire::Args),
+    /// Keep the servers under hostile and ordinary load, and compare what they hold before and after
+    Soak(soak::Args),
     /// Stand between a lesson's client and server and print what passes: every piece, its first 256
     /// bytes, its direction and time, and who closed how
     Tap(tap::Args),
@@ -57,6 +67,8 @@ fn main() -> ExitCode {
         Some(Command::Demo { lesson, any_port }) => demo::run(lesson, any_port),
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
+        Some(Command::Fire(args)) => fire::run(&args),
+        Some(Command::Soak(args)) => soak::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
 }
@@ -79,4 +91,39 @@ fn paint(style: Style, text: &str) -> String {
         ColorChoice::Never => text.to_owned(),
         _ => format!("{style}{text}{style:#}"),
     }
+}
+
+/// Has Cargo build the programs of the lessons, and show that it does.
+fn build(lessons: &[&Lesson]) -> Result<(), Failure> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = process::Command::new(cargo);
+    build.args(["build", "--bins"]).current_dir(workspace());
+    if !cfg!(debug_assertions) {
+        build.arg("--release"); // as this program was built, so that they lie beside it
+    }
+    for lesson in lessons {
+        build.args(["--package", lesson.package]);
+    }
+    let status = build
+        .status()
+        .map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = lessons.iter().map(|lesson| lesson.package).collect();
+    let packages = packages.join(", ");
+    Err(Failure::new(format!("cargo could not build {packages}")))
+}
+
+/// A thousand connections are a thousand open files. The programs that are started inherit this.
+fn allow_many_files() -> Result<(), Failure> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        setrlimit(Resource::Nofile, limit)
+            .map_err(|e| Failure::new(format!("cannot raise the limit of open files: {e}")))?;
+    }
+    Ok(())
 }

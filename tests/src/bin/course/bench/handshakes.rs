@@ -4,17 +4,14 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use hmac::{Hmac, KeyInit, Mac};
-use md5::Md5;
 use shared::{Failure, say};
 
 use super::peer::contestants;
 use super::rounds::{interleave, median, ratio};
+use crate::proof;
 
 /// Handshakes of each server in each round.
 const HANDSHAKES: u32 = 3000;
-
-const KEY: &str = "这是一个秘钥";
 
 /// Prints the table.
 pub fn run(rounds: u32) -> Result<(), Failure> {
@@ -51,19 +48,12 @@ pub fn run(rounds: u32) -> Result<(), Failure> {
 }
 
 fn handshakes_per_second(addr: SocketAddr, n: u32) -> io::Result<f64> {
-    let mac = Hmac::<Md5>::new_from_slice(KEY.as_bytes()).expect("any length will do");
+    let mac = proof::mac();
     let start = Instant::now();
     for _ in 0..n {
         let mut stream = TcpStream::connect(addr)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        let mut nonce = [0; 32];
-        stream.read_exact(&mut nonce)?;
-        let tag = mac.clone().chain_update(nonce).finalize().into_bytes();
-        let mut answer = [0; 32];
-        for (byte, pair) in tag.iter().zip(answer.chunks_exact_mut(2)) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
+        let answer = proof::answer(&mac, &stream)?;
         stream.write_all(&answer)?;
         let mut reply = Vec::with_capacity(16);
         stream.take(16).read_to_end(&mut reply)?;

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Prints the tables.
 pub fn run(rounds: u32) -> Result<(), Failure> {
-    allow_many_files()?;
+    crate::allow_many_files()?;
     let mut c = vec![("C", "threaded_server")];
     if cfg!(target_os = "linux") {
         c.push(("C, epoll", "epoll_server"));
@@ -204,17 +204,4 @@ fn memory_of(peer: &Peer) -> io::Result<Memory> {
         page_tables: field("VmPTE:")?,
         kernel_stacks: 16.0 * field("Threads:")?,
     })
-}
-
-/// Sockets are files, and two thousand are needed on either side. Children inherit this.
-fn allow_many_files() -> Result<(), Failure> {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        setrlimit(Resource::Nofile, limit)
-            .map_err(|e| Failure::new(format!("cannot raise the limit of open files: {e}")))?;
-    }
-    Ok(())
 }

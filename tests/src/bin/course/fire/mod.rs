@@ -1,0 +1,164 @@
+//! `cargo course fire [N]`: hostile peers for every program. A table of program × behaviour.
+
+mod behaviour;
+mod clients;
+mod datagrams;
+mod pairs;
+mod servers;
+mod target;
+
+use std::any::Any;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Instant;
+
+use anstyle::AnsiColor;
+use course::{LESSONS, Lesson};
+use shared::{Failure, say};
+
+use crate::{allow_many_files, build, lesson, paint};
+use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
+use pairs::PAIRS;
+
+pub use behaviour::QUICK;
+pub use pairs::{Pair, Side};
+pub use target::Target;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The lesson's number; all lessons if it is left out
+    #[arg(value_parser = lesson)]
+    lesson: Option<&'static Lesson>,
+
+    /// With fewer clients and less to send, as in cargo test
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Prints the table, cell by cell.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let scale = if args.quick { QUICK } else { FULL };
+    let pairs = prepare(args.lesson)?;
+
+    say!("Hostile peers, each followed by an ordinary exchange:\n");
+    for (_, name, what) in BEHAVIOURS {
+        say!("  {name:<8} {what}");
+    }
+    let names = BEHAVIOURS.iter().map(|(_, name, _)| format!(" {name:>5}"));
+    say!("\n{:<19}{}", "", names.collect::<String>());
+    let start = Instant::now();
+    let mut cells = 0;
+    let mut failures = Vec::new();
+    for pair in pairs {
+        for side in [Side::Server, Side::Client] {
+            cells += row(pair, side, scale, &mut failures);
+        }
+    }
+    say!("\n  ok     it ended the matter itself, at its deadline if need be");
+    say!("  waits  it has no deadline, by design: it waited until the peer left");
+    say!("  -      there is no such thing here");
+    say!("\n{cells} cells in {:.0} s", start.elapsed().as_secs_f64());
+    for failure in &failures {
+        say!("\n{failure}");
+    }
+    match failures.len() {
+        0 => Ok(()),
+        n => Err(Failure::new(format!("{n} of {cells} cells failed"))),
+    }
+}
+
+/// Builds the programs and returns the pairs of a lesson, or of all.
+pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Failure> {
+    let lessons: Vec<&Lesson> = match lesson {
+        Some(lesson) => vec![lesson],
+        None => LESSONS.iter().collect(),
+    };
+    let mut pairs = Vec::new();
+    for lesson in &lessons {
+        let before = pairs.len();
+        pairs.extend(PAIRS.iter().filter(|pair| pair.lesson == lesson.number));
+        if pairs.len() == before {
+            let message = format!("nobody has said how lesson {} is attacked", lesson.number);
+            return Err(Failure::new(message));
+        }
+    }
+    allow_many_files()?;
+    // All of them each time: Cargo might build one alone with other features of what it depends on,
+    // and put a new program in the place of one that another call just uses.
+    build(&LESSONS.iter().collect::<Vec<_>>())?;
+    Ok(pairs)
+}
+
+/// Prints one program's row. Returns how many cells were tried.
+fn row(pair: &'static Pair, side: Side, scale: Scale, failures: &mut Vec<String>) -> usize {
+    let name = pair.row(side);
+    show(&format!("{name:<19}"));
+    let mut cells = 0;
+    let mut target = None;
+    for &(behaviour, column, _) in BEHAVIOURS {
+        let tried = quietly(|| {
+            let target = target.get_or_insert_with(|| Target::start(pair));
+            cell(behaviour, side, target, scale)
+        });
+        let (word, colour) = match tried {
+            Ok(Verdict::Ok) => ("ok", AnsiColor::Green),
+            Ok(Verdict::Waits) => ("waits", AnsiColor::Yellow),
+            Ok(Verdict::None) => ("-", AnsiColor::BrightBlack),
+            Err(why) => {
+                failures.push(format!("{name}, {column}: {why}"));
+                target = None; // the next peer finds a new one
+                ("FAIL", AnsiColor::Red)
+            }
+        };
+        cells += usize::from(word != "-");
+        show(&paint(colour.on_default(), &format!(" {word:>5}")));
+    }
+    say!("");
+    cells
+}
+
+/// Shows a part of a line at once.
+fn show(text: &str) {
+    let mut stdout = io::stdout().lock();
+    // If nobody reads it, the line's end will tell.
+    let _ = stdout.write_all(text.as_bytes());
+    let _ = stdout.flush();
+}
+
+/// One behaviour towards one program, then an ordinary exchange.
+fn cell(behaviour: Behaviour, side: Side, target: &Target, scale: Scale) -> Verdict {
+    let attack = match (side, target.pair.lesson().udp) {
+        (Side::Server, false) => servers::attack,
+        (Side::Server, true) => datagrams::attack_server,
+        (Side::Client, false) => clients::attack,
+        (Side::Client, true) => datagrams::attack_client,
+    };
+    let verdict = attack(behaviour, target, scale);
+    if verdict != Verdict::None {
+        target.ordinary();
+        target.check();
+    }
+    verdict
+}
+
+/// Every behaviour towards a server, each followed by an ordinary exchange; what failed.
+pub fn round(target: &Target, scale: Scale) -> Result<(), String> {
+    for &(behaviour, name, _) in BEHAVIOURS {
+        let tried = quietly(|| cell(behaviour, Side::Server, target, scale));
+        tried.map_err(|why| format!("{name}: {why}"))?;
+    }
+    Ok(())
+}
+
+/// Runs something that tells by a panic what is wrong, as a test does; the panic's message.
+pub fn quietly<T>(try_it: impl FnOnce() -> T) -> Result<T, String> {
+    panic::set_hook(Box::new(|_| {})); // the table tells it
+    let tried = panic::catch_unwind(AssertUnwindSafe(try_it));
+    tried.map_err(|panic| message(&*panic))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    text.unwrap_or_else(|| "it panicked".to_owned())
+}
