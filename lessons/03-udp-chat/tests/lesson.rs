@@ -1,5 +1,7 @@
 //! Checks the lesson's own server and client, and its page.
 
+mod checked;
+
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
@@ -211,7 +213,8 @@ fn survives_100_000_datagrams_of_every_kind() {
     }
     let (_, stderr) = server.stop();
     let refused = stderr.lines().count();
-    assert!(refused > 50_000, "{refused} were reported as no text");
+    // Of most of them; only the last lines are kept.
+    assert!(refused >= 10_000, "{refused} were reported as no text");
     operator.join().expect("it ends when nobody reads");
 }
 

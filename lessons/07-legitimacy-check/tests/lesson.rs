@@ -1,5 +1,7 @@
 //! Checks the lesson's own server and client, and its page.
 
+mod checked;
+
 use std::collections::HashSet;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
