@@ -10,8 +10,8 @@ use legitimacy_check::{ANSWER_LEN, NONCE_LEN, Refusal, Secret, WELCOME};
 
 use super::watch::Watched;
 use super::{
-    A_DEADLINE, AMPLE, GAP, LATEST, LIMIT, PER_READ, PREDICT, PREDICTABLE, READ_THE_CODE, REPLAY,
-    THE_COMPARISON, TIMEOUT_KIND, look_random, take,
+    A_DEADLINE, AMPLE, GAP, LATEST, LIMIT, PER_READ, PREDICT, PREDICTABLE, Pace, READ_THE_CODE,
+    REPLAY, THE_COMPARISON, TIMEOUT_KIND, TRIES, look_random, take,
 };
 
 /// One side.
@@ -347,8 +347,17 @@ fn refuse_changes(stage: &Stage) -> Step {
     Ok(())
 }
 
-/// All who are kept waiting give up, at the same time.
 fn keep_the_deadline(stage: &Stage) -> Step {
+    for _ in 0..TRIES {
+        if all_give_up(stage)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// All who are kept waiting give up, at the same time. Says whether the slow ones kept their pace.
+fn all_give_up(stage: &Stage) -> Step<bool> {
     struct Waiting {
         what: &'static str,
         peer: Peer,
@@ -379,6 +388,7 @@ fn keep_the_deadline(stage: &Stage) -> Step {
             slow,
         });
     }
+    let mut pace = Pace::new();
     while let Some(first) = all.first() {
         if start.elapsed() > LATEST {
             return Err(Fault::new(format!(
@@ -390,6 +400,7 @@ fn keep_the_deadline(stage: &Stage) -> Step {
         for waiting in all.iter().filter(|waiting| waiting.slow) {
             let _ = waiting.peer.stream().write_all(b"0"); // it may be closed already
         }
+        pace.step();
         let (next, mut still) = (Instant::now() + GAP, Vec::new());
         for waiting in all {
             let left = next.saturating_duration_since(Instant::now());
@@ -407,5 +418,5 @@ fn keep_the_deadline(stage: &Stage) -> Step {
         }
         all = still;
     }
-    Ok(())
+    Ok(pace.was_kept())
 }
