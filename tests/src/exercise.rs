@@ -294,11 +294,11 @@ impl Trial {
     ) -> Attempt<T> {
         keep_panics();
         let (sender, result) = mpsc::channel();
-        let (schedule_sender, schedule) = mpsc::channel();
+        let (thread_sender, thread) = mpsc::channel();
         let report = self.report.clone();
         thread::spawn(move || {
             REPORT_TO.set(Some(report));
-            let _ = schedule_sender.send(Schedule::of_this_thread());
+            let _ = thread_sender.send(Thread::this());
             if let Ok(result) = panic::catch_unwind(AssertUnwindSafe(function)) {
                 let _ = sender.send(result);
             }
@@ -306,7 +306,7 @@ impl Trial {
         Attempt {
             result,
             wait: self.wait,
-            schedule: schedule.recv().ok().flatten(),
+            thread: thread.recv().ok().flatten(),
         }
     }
 
@@ -379,7 +379,7 @@ fn time_left(end: Instant, longest: Duration) -> Duration {
 pub struct Attempt<T> {
     result: Receiver<T>,
     wait: Duration,
-    schedule: Option<Schedule>,
+    thread: Option<Thread>,
 }
 
 impl<T> Attempt<T> {
@@ -414,50 +414,47 @@ impl<T> Attempt<T> {
     /// nothing to do for it. Sees only the thread in which the function was called, and only on
     /// Linux; elsewhere it just lets the time pass.
     ///
-    /// On a very busy machine also a thread that sleeps may wait for a processor each time it
-    /// wakes up. So this looks up to three times: a thread that spins is never idle.
+    /// It looks again and again whether the thread sleeps. On a very busy machine also one that
+    /// does sleep waits for a processor each time it wakes up, so it may need up to three times as
+    /// long to see that; a thread that spins never sleeps.
     pub fn expect_idle(&self, during: Duration) -> Step {
-        let demanded = || self.schedule.as_ref().and_then(Schedule::demanded);
-        let mut busiest = 0.0_f64;
         for _ in 0..3 {
-            let (started, before) = (Instant::now(), demanded());
-            thread::sleep(during); // the time for which there is nothing to do
-            let (Some(before), Some(after)) = (before, demanded()) else {
-                return Ok(()); // not Linux, or the function has returned
-            };
-            let (demanded, passed) = (after.saturating_sub(before), started.elapsed());
-            let share = demanded.as_secs_f64() / passed.as_secs_f64();
-            if share < 0.5 {
+            let end = Instant::now() + during;
+            let (mut looks, mut asleep) = (0, 0);
+            while Instant::now() < end {
+                match self.thread.as_ref().and_then(Thread::sleeps) {
+                    Some(sleeps) => asleep += i32::from(sleeps),
+                    None => asleep += 1, // not Linux, or the function has returned
+                }
+                looks += 1;
+                thread::sleep(Duration::from_millis(5)); // until the next look
+            }
+            if asleep * 4 >= looks {
                 return Ok(());
             }
-            busiest = busiest.max(share.min(1.0));
         }
         Err(Fault::new(format!(
-            "for {:.1} s there was nothing to do, and your function wanted the processor for {:.0} % of it",
+            "for {:.1} s there was nothing to do, and your function wanted the processor all the time",
             during.as_secs_f64(),
-            100.0 * busiest
         )))
     }
 }
 
-/// Where Linux counts how long a thread ran.
-struct Schedule(PathBuf);
+/// Where Linux tells what a thread is doing.
+struct Thread(PathBuf);
 
-impl Schedule {
-    fn of_this_thread() -> Option<Schedule> {
+impl Thread {
+    fn this() -> Option<Thread> {
         let thread = fs::read_link("/proc/thread-self").ok()?;
-        Some(Schedule(Path::new("/proc").join(thread).join("schedstat")))
+        Some(Thread(Path::new("/proc").join(thread).join("stat")))
     }
 
-    /// How long the thread ran, or was ready to and waited for a processor: a busy machine does
-    /// not change the sum.
-    fn demanded(&self) -> Option<Duration> {
+    /// Whether it waits for something other than a processor.
+    fn sleeps(&self) -> Option<bool> {
         let text = fs::read_to_string(&self.0).ok()?;
-        let mut nanoseconds = text.split(' ').map(str::parse);
-        let (Some(Ok(ran)), Some(Ok(waited))) = (nanoseconds.next(), nanoseconds.next()) else {
-            return None;
-        };
-        Some(Duration::from_nanos(ran) + Duration::from_nanos(waited))
+        // The name stands in parentheses and may contain anything; the state is behind it.
+        let (_, behind) = text.rsplit_once(')')?;
+        Some(!behind.trim_start().starts_with('R'))
     }
 }
 

@@ -696,13 +696,13 @@ fn exercise_8_3_is_proved() {
                 "in read and write, as shutdown(Shutdown::Both) does",
             ),
             (
-                "has queues for ten lines",
+                "has queues for five lines",
                 |listener, clients| {
                     chat(
                         listener,
                         clients,
                         Way {
-                            waiting: 10,
+                            waiting: 5,
                             ..RIGHT
                         },
                     );
