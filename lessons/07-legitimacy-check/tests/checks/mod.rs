@@ -216,19 +216,23 @@ fn understands_the_reply(trial: &Trial, log_in: LogIn) -> Step {
     accepted(&attempt, false, "your answer was read")?;
 
     let (mut server, attempt) = asked("the reply comes in pieces")?;
-    const ONE_READ: &str = "only one read is done for the reply";
-    for piece in [&WELCOME[..3], &WELCOME[3..]] {
-        thread::sleep(Duration::from_millis(150)); // the pace of the server
-        server.send(piece).cause(ONE_READ)?;
-    }
+    const ONE_READ: &str = "only one read is done for the reply, so a part of it is taken for the \
+        whole";
+    server.send(&WELCOME[..3])?;
+    thread::sleep(Duration::from_millis(150)); // the pace of the server
+    attempt
+        .still_runs()
+        .when("3 bytes of the welcome had come")
+        .cause(ONE_READ)?;
+    server.send(&WELCOME[3..]).cause(ONE_READ)?;
     server.half_close().cause(ONE_READ)?;
     accepted(&attempt, true, "the server took its time").cause(ONE_READ)
 }
 
 fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
     let failed = |attempt: &Attempt<io::Result<bool>>, what: &str, kind: ErrorKind| {
-        let cause = "whatever comes is taken for a welcome or for a rejection, or a part of it \
-            for the whole, or the end of an endless reply is waited for";
+        let cause = "whatever comes is taken for a welcome or for a rejection, or a part of it is \
+            taken for the whole, or the end of an endless reply is waited for";
         match attempt.result().when(what).cause(cause)? {
             Err(error) if error.kind() == kind => Ok(()),
             other => Err(Fault::new(format!(

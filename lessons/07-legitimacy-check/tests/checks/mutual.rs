@@ -128,7 +128,7 @@ fn honest_talks(stage: &Stage) -> Step<Record> {
         from_clients.push(record.client_nonce);
         from_servers.push(record.server_nonce);
     }
-    let record = honest_talk(stage, Some(Duration::from_millis(1)))
+    let record = honest_talk(stage, Some(Duration::from_millis(2)))
         .when("your client and your server spoke, one byte at a time")
         .cause("one read is taken for the whole message")?;
     from_clients.push(record.client_nonce.clone());
@@ -215,6 +215,7 @@ fn refuse_strangers(stage: &Stage) -> Step {
     peer.half_close()?;
     peer.expect_end("the server should close without a word")
         .when(what)
+        .cause("one read is taken for the whole message")
         .read(READ_THE_CODE)?;
     is_gone(&attempt, "server", what).read(READ_THE_CODE)?;
 
