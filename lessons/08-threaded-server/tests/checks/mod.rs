@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use course::exercise::{Attempt, Explain, Fault, Peer, Step, TOTAL, Trial, Verdict, check, show};
 use threaded_server::{FULL, Handler};
 
-pub use room::{Chat, chat};
+pub use room::chat;
 
 pub type Serve = fn(&TcpListener, usize, Handler) -> usize;
+pub type Chat = fn(&TcpListener, usize);
 pub type ServeAtMost = fn(&TcpListener, usize, usize, Handler) -> usize;
 
 const THE_IDEA: &str = "docs/08-threaded-server.md: The idea";

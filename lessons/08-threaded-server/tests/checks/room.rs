@@ -1,7 +1,7 @@
 //! Exercise 8.3: a room full of clients.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, WAIT
 use socket2::{Domain, Socket, Type};
 use threaded_server::MAX_LINE;
 
-pub type Chat = fn(&TcpListener, usize);
+use super::Chat;
 
 const SHARED_STATE: &str = "docs/08-threaded-server.md: Shared state";
 const ONE_CLIENT: &str = "docs/08-threaded-server.md: One client";
