@@ -20,14 +20,15 @@
 mod correspondent;
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Mutex, Once};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,7 @@ use shared::escape;
 
 pub use correspondent::Correspondent;
 
+use crate::Reserved;
 use crate::page::Page;
 
 /// How long a check waits for any single thing, at most.
@@ -166,6 +168,7 @@ pub fn check(steps: impl FnOnce(&Trial) -> Step + Send + 'static) -> Verdict {
         end,
         wait,
         report: report.clone(),
+        ports: Mutex::default(),
     };
     thread::spawn(move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| steps(&trial)));
@@ -222,6 +225,7 @@ pub struct Trial {
     end: Instant,
     wait: Duration,
     report: Sender<Report>,
+    ports: Mutex<VecDeque<Reserved>>,
 }
 
 /// What the threads of a check tell.
@@ -267,10 +271,26 @@ fn keep_panics() {
 
 impl Trial {
     /// A listener on a free port of 127.0.0.1, and its address.
+    ///
+    /// The port stays this check's own for a while: where a function has dropped its listener too
+    /// early, the next client of this check does not come to another check's listener.
     pub fn listen(&self) -> Step<(TcpListener, SocketAddr)> {
-        let listener = TcpListener::bind("127.0.0.1:0");
-        let bound = listener.and_then(|l| l.local_addr().map(|addr| (l, addr)));
-        bound.map_err(|e| Fault::new(format!("this machine gave the check no port: {e}")))
+        let listen = || {
+            if cfg!(not(unix)) {
+                return listen_anywhere(); // there no listener gets a reserved port
+            }
+            let mut reserved = Reserved::new()?;
+            reserved.give_up_udp();
+            let addr = reserved.addr();
+            let listener = TcpListener::bind(addr)?;
+            let mut ports = self.ports.lock().unwrap_or_else(|e| e.into_inner());
+            ports.push_back(reserved);
+            if ports.len() > 4 {
+                ports.pop_front(); // each is an open file
+            }
+            Ok((listener, addr))
+        };
+        listen().map_err(no_port)
     }
 
     /// Runs a learner's function in a thread of its own.
@@ -280,11 +300,11 @@ impl Trial {
     ) -> Attempt<T> {
         keep_panics();
         let (sender, result) = mpsc::channel();
-        let (sender_of_state, state) = mpsc::channel();
+        let (thread_sender, thread) = mpsc::channel();
         let report = self.report.clone();
         thread::spawn(move || {
             REPORT_TO.set(Some(report));
-            let _ = sender_of_state.send(ThreadState::of_this_thread());
+            let _ = thread_sender.send(Thread::this());
             if let Ok(result) = panic::catch_unwind(AssertUnwindSafe(function)) {
                 let _ = sender.send(result);
             }
@@ -292,13 +312,13 @@ impl Trial {
         Attempt {
             result,
             wait: self.wait,
-            thread: state.recv().ok().flatten(),
+            thread: thread.recv().ok().flatten(),
         }
     }
 
     /// A connection: the check's side, and the side for the learner's function.
     pub fn pair(&self) -> Step<(Peer, TcpStream)> {
-        let (listener, addr) = self.listen()?;
+        let (listener, addr) = listen_anywhere().map_err(no_port)?;
         let peer = self.connect(addr)?;
         // It is in the queue already, so this does not block.
         let (stream, _) = listener
@@ -345,6 +365,16 @@ impl Trial {
     }
 }
 
+fn listen_anywhere() -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}
+
+fn no_port(error: io::Error) -> Fault {
+    Fault::new(format!("this machine gave the check no port: {error}"))
+}
+
 /// At least a moment, because no socket takes a timeout of zero.
 fn time_left(end: Instant, longest: Duration) -> Duration {
     let left = end.saturating_duration_since(Instant::now());
@@ -355,7 +385,7 @@ fn time_left(end: Instant, longest: Duration) -> Duration {
 pub struct Attempt<T> {
     result: Receiver<T>,
     wait: Duration,
-    thread: Option<ThreadState>,
+    thread: Option<Thread>,
 }
 
 impl<T> Attempt<T> {
@@ -389,43 +419,48 @@ impl<T> Attempt<T> {
     /// Checks that the function waits without using the processor, when for so long there is
     /// nothing to do for it. Sees only the thread in which the function was called, and only on
     /// Linux; elsewhere it just lets the time pass.
+    ///
+    /// It looks again and again whether the thread sleeps. On a very busy machine also one that
+    /// does sleep waits for a processor each time it wakes up, so it may need up to three times as
+    /// long to see that; a thread that spins never sleeps.
     pub fn expect_idle(&self, during: Duration) -> Step {
-        let started = Instant::now();
-        let (mut looks, mut at_work) = (0, 0);
-        while started.elapsed() < during {
-            thread::sleep(Duration::from_millis(10)); // between two looks
-            let Some(runs) = self.thread.as_ref().and_then(ThreadState::runs) else {
-                continue; // not Linux, or the function has returned
-            };
-            looks += 1;
-            at_work += u32::from(runs);
-        }
-        // One that only wakes up now and then may have to wait for a busy processor.
-        if at_work * 4 <= looks * 3 {
-            return Ok(());
+        for _ in 0..3 {
+            let end = Instant::now() + during;
+            let (mut looks, mut asleep) = (0, 0);
+            while Instant::now() < end {
+                match self.thread.as_ref().and_then(Thread::sleeps) {
+                    Some(sleeps) => asleep += i32::from(sleeps),
+                    None => asleep += 1, // not Linux, or the function has returned
+                }
+                looks += 1;
+                thread::sleep(Duration::from_millis(5)); // until the next look
+            }
+            if asleep * 4 >= looks {
+                return Ok(());
+            }
         }
         Err(Fault::new(format!(
-            "for {:.1} s there was nothing to do, and at {at_work} of {looks} moments your \
-             function used the processor",
-            started.elapsed().as_secs_f64(),
+            "for {:.1} s there was nothing to do, and your function wanted the processor all the time",
+            during.as_secs_f64(),
         )))
     }
 }
 
-/// Where Linux tells what a thread does.
-struct ThreadState(PathBuf);
+/// Where Linux tells what a thread is doing.
+struct Thread(PathBuf);
 
-impl ThreadState {
-    fn of_this_thread() -> Option<ThreadState> {
+impl Thread {
+    fn this() -> Option<Thread> {
         let thread = fs::read_link("/proc/thread-self").ok()?;
-        Some(ThreadState(Path::new("/proc").join(thread).join("stat")))
+        Some(Thread(Path::new("/proc").join(thread).join("stat")))
     }
 
-    /// Whether it runs, or would if a processor were free: a busy machine makes no difference.
-    fn runs(&self) -> Option<bool> {
-        let stat = fs::read_to_string(&self.0).ok()?;
-        let (_, behind_name) = stat.rsplit_once(") ")?; // man 5 proc_pid_stat: pid (comm) state …
-        Some(behind_name.starts_with('R'))
+    /// Whether it waits for something other than a processor.
+    fn sleeps(&self) -> Option<bool> {
+        let text = fs::read_to_string(&self.0).ok()?;
+        // The name stands in parentheses and may contain anything; the state is behind it.
+        let (_, behind) = text.rsplit_once(')')?;
+        Some(!behind.trim_start().starts_with('R'))
     }
 }
 
@@ -760,8 +795,6 @@ fn heading_exists(fault: &Fault) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]
@@ -819,6 +852,26 @@ mod tests {
             panic!("it is wrong")
         };
         assert_eq!(fault.what, "your function had not returned 0.1 s later");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_else_gets_a_port_whose_listener_is_gone() {
+        let verdict = check(|trial| {
+            let (listener, addr) = trial.listen()?;
+            drop(listener);
+            let others: Vec<_> = (0..500)
+                .filter_map(|_| TcpListener::bind("127.0.0.1:0").ok())
+                .collect();
+            let same = others.iter().filter_map(|other| other.local_addr().ok());
+            assert!(!same.into_iter().any(|other| other == addr));
+            let refused = TcpStream::connect(addr).expect_err("nobody listens there");
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+            Ok(())
+        });
+        if let Verdict::Wrong(fault) = verdict {
+            panic!("{fault}");
+        }
     }
 
     #[test]

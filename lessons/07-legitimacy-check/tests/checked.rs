@@ -152,7 +152,7 @@ fn exercise_7_1_is_proved() {
                     stream.write_all(&hex(&tag(key, &nonce)))?;
                     Ok(stream.read(&mut [0; 1024])? > 0)
                 },
-                "only one read is done for the reply",
+                "a part of it is taken for the whole",
             ),
             (
                 "takes every other reply for a rejection",

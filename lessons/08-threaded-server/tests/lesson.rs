@@ -1,5 +1,7 @@
 //! Checks the lesson's own server and client, and its page.
 
+mod checked;
+
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
