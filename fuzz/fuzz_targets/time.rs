@@ -9,12 +9,12 @@ use jiff::Zoned;
 use libfuzzer_sys::fuzz_target;
 use time_sync::{ERROR, MAX_ANSWER, Sample, Summary, format_time, read_answer};
 
-/// An ordinary time, and the first and the last one that there are.
+/// An ordinary time, and the first and the last days that there are.
 static TIMES: LazyLock<[Zoned; 3]> = LazyLock::new(|| {
     [
         "2026-11-20T13:40:59.000045+01:00[+01:00]",
-        "-009999-01-02T00:00:00+25:59[+25:59]",
-        "9999-12-30T23:59:59.999999999-25:59[-25:59]",
+        "-009999-01-03T00:00:00-25:59[-25:59]",
+        "9999-12-30T23:59:59.999999999+25:59[+25:59]",
     ]
     .map(|time| time.parse().expect("the form is right"))
 });
