@@ -18,9 +18,9 @@ rewrite package:
 bench lesson:
     cargo course bench {{lesson}}
 
-# Build the book into docs/book (needs mdBook).
+# Read the book in the browser; it follows each change of a page. The first time, this builds mdBook.
 book:
-    mdbook build docs
+    tests/book/build serve
 
 # Fuzz what decodes a peer's bytes, until Ctrl-C (needs cargo-fuzz): just fuzz text
 fuzz target:

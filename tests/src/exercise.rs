@@ -14,6 +14,10 @@
 //!     …
 //! })                                               a Verdict
 //! ```
+//!
+//! For datagrams there are [`Trial::socket`] and [`Trial::correspondent`] instead.
+
+mod correspondent;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -28,6 +32,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shared::escape;
+
+pub use correspondent::Correspondent;
 
 use crate::page::Page;
 

@@ -12,19 +12,28 @@
 //!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
 
+mod rewrite;
+mod script;
+
 use std::env;
+use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use regex::Regex;
-
+use self::script::{Input, Part, Step};
 use crate::PATIENCE;
-use crate::page::{Block, Edit, Page, Session};
+use crate::page::{Edit, Page, Session};
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
 use crate::terminal::{Key, Terminal};
+
+/// Who is told each command and each line as it appears, with the number of its terminal.
+type Watch<'a> = &'a mut dyn FnMut(usize, &str);
+
+/// What a complaint says in the place of a line that can no longer come.
+const ENDED: &str = "(the program has ended)";
 
 /// How long a rewrite waits for a line before it takes the screen as it is.
 const REWRITE_PATIENCE: Duration = Duration::from_secs(4);
@@ -95,7 +104,7 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
             if env::var_os("CI").is_some() {
                 return Err(message);
             }
-            eprintln!("skipped: {message}");
+            let _ = writeln!(io::stderr(), "skipped: {message}"); // past the test's capture
             Ok(Vec::new())
         }
     }
@@ -134,41 +143,6 @@ pub struct Replay<'a> {
     bell: Receiver<()>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
     force: bool,
-}
-
-/// One block of the session.
-struct Part {
-    block: Block,
-    steps: Vec<Step>,
-    /// The step that comes next.
-    next: usize,
-    /// The input of the next step has been typed; what remains is to see it on the screen.
-    typed: bool,
-    /// A terminal's later block, and the blocks below it up to the next such block.
-    group: usize,
-    /// Whether it is its terminal's first block in the session.
-    first: bool,
-    /// Whether it is its terminal's last.
-    last: bool,
-}
-
-enum Step {
-    /// Start a program.
-    Start(String),
-    /// The screen shows a line.
-    Show(String),
-    /// The screen shows a prompt; something is typed or pressed there.
-    Input {
-        prompt: String,
-        input: Input,
-        line: String,
-    },
-}
-
-#[derive(Clone)]
-enum Input {
-    Line(String),
-    Key(Key),
 }
 
 /// One program of the session, from its start to its end.
@@ -219,25 +193,7 @@ impl Run {
 impl<'a> Replay<'a> {
     /// Prepares a session; nothing runs yet.
     pub fn new(page: &'a Page, session: &Session, mode: Mode) -> Replay<'a> {
-        let mut group = 0;
-        let mut parts: Vec<Part> = Vec::new();
-        for (i, block) in session.blocks.iter().enumerate() {
-            let same = |other: &Block| other.terminal == block.terminal;
-            let first = !session.blocks[..i].iter().any(same);
-            let last = !session.blocks[i + 1..].iter().any(same);
-            group += usize::from(!first);
-            let steps = block.lines.iter().map(|line| Step::parse(line)).collect();
-            let (block, next, typed) = (block.clone(), 0, false);
-            parts.push(Part {
-                block,
-                steps,
-                next,
-                typed,
-                group,
-                first,
-                last,
-            });
-        }
+        let parts = Part::all(session);
         let patience = match mode {
             Mode::Rewrite => REWRITE_PATIENCE,
             Mode::Check | Mode::Demo => PATIENCE,
@@ -262,12 +218,11 @@ impl<'a> Replay<'a> {
         self.ports.set(port, port);
     }
 
-    /// Plays the session to its end. `watch` is told each command and each line as it appears,
-    /// with the number of its terminal.
+    /// Plays the session to its end; `watch` is told what appears in which terminal.
     ///
     /// # Errors
     /// The first thing that differs from the page, or the program that is missing.
-    pub fn play(&mut self, watch: &mut dyn FnMut(usize, &str)) -> Result<(), Trouble> {
+    pub fn play(&mut self, watch: Watch<'_>) -> Result<(), Trouble> {
         let mut last_progress = Instant::now();
         loop {
             let mut progress = false;
@@ -295,127 +250,162 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes the next step of a part, if its time has come. Says whether it did.
-    fn advance(
-        &mut self,
-        index: usize,
-        watch: &mut dyn FnMut(usize, &str),
-    ) -> Result<bool, Trouble> {
+    fn advance(&mut self, index: usize, watch: Watch<'_>) -> Result<bool, Trouble> {
         let part = &self.parts[index];
-        if part.complete() || (part.next == 0 && !part.typed && !self.may_begin(index)) {
+        if part.complete() {
             return Ok(false);
         }
-        if part.next == 0 && !part.typed {
-            let group = part.group;
-            for run in &mut self.runs {
-                if run.at_group.last().is_none_or(|mark| mark.0 < group) {
-                    let lines = run.screen().lines.len();
-                    run.at_group.push((group, lines));
-                }
-            }
-        }
-        let part = &self.parts[index];
-        let number = part.block.terminal;
-        let place = self.page.place(part.block.start + part.next);
-
-        if let Step::Start(command) = &part.steps[part.next] {
-            let command = command.clone();
-            let checks = self.mode != Mode::Rewrite;
-            if let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) {
-                let Screen {
-                    lines, finished, ..
-                } = run.screen();
-                if !finished {
-                    return Ok(false);
-                }
-                if let Some(line) = lines.get(run.seen).filter(|_| checks) {
-                    let line = self.ports.to_page(line);
-                    return Err(differs(&place, number, &format!("$ {command}"), &line));
-                }
-            }
-            self.pause();
-            watch(number, &format!("$ {command}"));
-            self.start(index, number, &command, &place)?;
-            self.parts[index].next += 1;
-            return Ok(true);
-        }
-
-        let waits_for_others = self.interrupt_must_wait(index);
-        let (part, ports, mode) = (&mut self.parts[index], &mut self.ports, self.mode);
-        let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) else {
-            return Err(Trouble::Complaint(format!(
-                "{place}: no program runs in terminal {number}"
-            )));
-        };
-        if run.parts.last() != Some(&index) {
-            run.parts.push(index);
-        }
-        let Screen {
-            lines,
-            current,
-            finished,
-        } = run.screen();
-        if let (Some(port), Some(first)) = (run.chooses, lines.first()) {
-            let address = first.strip_prefix("listening on 127.0.0.1:");
-            if let Some(real) = address.and_then(|port| port.parse().ok()) {
-                ports.set(port, real);
-                run.chooses = None;
-            }
-        }
-
-        let expected = match &part.steps[part.next] {
-            Step::Start(_) => return Ok(false), // handled above
-            Step::Show(line) => line,
-            Step::Input { line, .. } if part.typed => line,
-            Step::Input { prompt, input, .. } => {
-                let ready =
-                    current == *prompt && (lines.len() == run.seen || mode == Mode::Rewrite);
-                if (ready && !waits_for_others) || self.force {
-                    self.force = false;
-                    let (prompt, input) = (prompt.clone(), input.clone());
-                    let run_index = self.runs.iter().rposition(|run| run.number == number);
-                    self.pause();
-                    let run = &mut self.runs[run_index.expect("it was just found")];
-                    run.enter(&input).map_err(Trouble::Complaint)?;
-                    let part = &mut self.parts[index];
-                    part.typed = true;
-                    if matches!(input, Input::Key(Key::D)) {
-                        run.ended_at.push(lines.len());
-                        part.steps[part.next] = Step::Show(prompt.trim_end().to_owned());
-                    }
-                    return Ok(true);
-                }
-                if mode != Mode::Rewrite && (lines.len() > run.seen || finished) {
-                    let shown = lines
-                        .get(run.seen)
-                        .map_or("(the program has ended)", String::as_str);
-                    let expected = format!("{prompt}(a prompt)");
-                    return Err(differs(&place, number, &expected, shown));
-                }
+        if !part.begun() {
+            if !self.may_begin(index) {
                 return Ok(false);
             }
-        };
-
-        let redacted = ports.redact(expected.trim_end());
-        let shown = lines.get(run.seen).map(|line| ports.to_page(line));
-        match shown {
-            Some(shown) if ports.redact(&shown) == redacted => run.seen += 1,
-            _ if mode == Mode::Rewrite => {
-                let same = |line: &String| ports.redact(&ports.to_page(line)) == redacted;
-                match lines[run.seen.min(lines.len())..].iter().position(same) {
-                    Some(further) => run.seen += further + 1,
-                    None if finished => {} // it will not come any more
-                    None => return Ok(false),
-                }
-            }
-            Some(shown) => return Err(differs(&place, number, expected, &shown)),
-            None if finished => {
-                return Err(differs(&place, number, expected, "(the program has ended)"));
-            }
-            None => return Ok(false),
+            self.mark_group(part.group);
         }
+        let part = &self.parts[index];
+        match &part.steps[part.next] {
+            Step::Start(command) => {
+                let command = command.clone();
+                self.start_when_free(index, &command, watch)
+            }
+            Step::Input { prompt, input, .. } if !part.typed => {
+                let (prompt, input) = (prompt.clone(), input.clone());
+                self.enter_at_prompt(index, &prompt, &input)
+            }
+            Step::Show(line) | Step::Input { line, .. } => {
+                let line = line.clone();
+                self.see(index, &line)
+            }
+        }
+    }
+
+    /// Remembers how much each screen showed when a group of blocks began.
+    fn mark_group(&mut self, group: usize) {
+        for run in &mut self.runs {
+            if run.at_group.last().is_none_or(|mark| mark.0 < group) {
+                let lines = run.screen().lines.len();
+                run.at_group.push((group, lines));
+            }
+        }
+    }
+
+    /// Starts the command, once its terminal's last program has ended.
+    fn start_when_free(
+        &mut self,
+        index: usize,
+        command: &str,
+        watch: Watch<'_>,
+    ) -> Result<bool, Trouble> {
+        let (number, place) = (self.parts[index].block.terminal, self.place(index));
+        let checks = self.mode != Mode::Rewrite;
+        if let Some(run) = self.runs.iter_mut().rev().find(|run| run.number == number) {
+            let screen = run.screen();
+            if !screen.finished {
+                return Ok(false);
+            }
+            if let Some(line) = screen.lines.get(run.seen).filter(|_| checks) {
+                let line = self.ports.to_page(line);
+                return Err(differs(&place, number, &format!("$ {command}"), &line));
+            }
+        }
+        self.pause();
+        watch(number, &format!("$ {command}"));
+        self.start(index, number, command, &place)?;
+        self.parts[index].next += 1;
+        Ok(true)
+    }
+
+    /// Types or presses what the page says, once the prompt is there.
+    fn enter_at_prompt(
+        &mut self,
+        index: usize,
+        prompt: &str,
+        input: &Input,
+    ) -> Result<bool, Trouble> {
+        let (number, place) = (self.parts[index].block.terminal, self.place(index));
+        let waits_for_others = self.interrupt_must_wait(index);
+        let rewrites = self.mode == Mode::Rewrite;
+        let run = self.run(index)?;
+        let screen = self.runs[run].screen();
+        let seen = self.runs[run].seen;
+        let ready = screen.current == prompt && (screen.lines.len() == seen || rewrites);
+        if (ready && !waits_for_others) || self.force {
+            self.force = false;
+            self.pause();
+            let run = &mut self.runs[run];
+            run.enter(input).map_err(Trouble::Complaint)?;
+            let part = &mut self.parts[index];
+            part.typed = true;
+            if matches!(input, Input::Key(Key::D)) {
+                // Nothing of it appears but the prompt.
+                run.ended_at.push(screen.lines.len());
+                part.steps[part.next] = Step::Show(prompt.trim_end().to_owned());
+            }
+            return Ok(true);
+        }
+        if !rewrites && (screen.lines.len() > seen || screen.finished) {
+            let shown = screen.lines.get(seen).map_or(ENDED, String::as_str);
+            let shown = self.ports.to_page(shown);
+            return Err(differs(
+                &place,
+                number,
+                &format!("{prompt}(a prompt)"),
+                &shown,
+            ));
+        }
+        Ok(false)
+    }
+
+    /// Compares the next line of the screen with the page's, once it is there.
+    fn see(&mut self, index: usize, expected: &str) -> Result<bool, Trouble> {
+        let (number, place) = (self.parts[index].block.terminal, self.place(index));
+        let rewrites = self.mode == Mode::Rewrite;
+        let run = self.run(index)?;
+        let run = &mut self.runs[run];
+        let Screen {
+            lines, finished, ..
+        } = run.screen();
+        run.learn_port(&lines, &mut self.ports);
+
+        let redacted = self.ports.redact(expected.trim_end());
+        let same = |line: &String| self.ports.redact(&self.ports.to_page(line)) == redacted;
+        let further = lines.get(run.seen..).unwrap_or(&[]);
+        match further.first() {
+            Some(line) if same(line) => run.seen += 1,
+            _ if rewrites => match further.iter().position(same) {
+                Some(skipped) => run.seen += skipped + 1,
+                None if finished => {} // it will not come any more
+                None => return Ok(false),
+            },
+            None if !finished => return Ok(false),
+            shown => {
+                let shown = shown.map_or(ENDED.to_owned(), |line| self.ports.to_page(line));
+                return Err(differs(&place, number, expected, &shown));
+            }
+        }
+        let part = &mut self.parts[index];
         part.next += 1;
         part.typed = false;
         Ok(true)
+    }
+
+    /// Where the part's next step stands in the page.
+    fn place(&self, index: usize) -> String {
+        let part = &self.parts[index];
+        self.page.place(part.block.start + part.next)
+    }
+
+    /// The program that the part shows; it belongs to the part from now on.
+    fn run(&mut self, index: usize) -> Result<usize, Trouble> {
+        let number = self.parts[index].block.terminal;
+        let Some(run) = self.runs.iter().rposition(|run| run.number == number) else {
+            let place = self.place(index);
+            let message = format!("{place}: no program runs in terminal {number}");
+            return Err(Trouble::Complaint(message));
+        };
+        if self.runs[run].parts.last() != Some(&index) {
+            self.runs[run].parts.push(index);
+        }
+        Ok(run)
     }
 
     /// Starts a program for the part.
@@ -515,7 +505,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn report(&mut self, watch: &mut dyn FnMut(usize, &str)) {
+    fn report(&mut self, watch: Watch<'_>) {
         for run in &mut self.runs {
             let lines = run.screen().lines;
             for line in &lines[run.reported.min(lines.len())..] {
@@ -588,112 +578,25 @@ impl<'a> Replay<'a> {
             &format!("{shown} (for {:?})", self.patience),
         )
     }
-
-    /// After a rewrite: what each block should hold.
-    fn rewritten(&mut self) -> Vec<Edit> {
-        let mut contents: Vec<Vec<String>> = self.parts.iter().map(|_| Vec::new()).collect();
-        for run in &mut self.runs {
-            let mut lines: Vec<String> = run
-                .screen()
-                .lines
-                .iter()
-                .map(|l| self.ports.to_page(l))
-                .collect();
-            for &line in &run.ended_at {
-                if let Some(line) = lines.get_mut(line) {
-                    *line += " ^D";
-                }
-            }
-            // What appeared since a group began belongs to the next block that shows this program.
-            let from = |i: usize| match i.checked_sub(1) {
-                None => 0,
-                Some(before) => {
-                    let group = self.parts[run.parts[before]].group + 1;
-                    let mark = run.at_group.iter().find(|mark| mark.0 == group);
-                    mark.map_or(lines.len(), |mark| mark.1)
-                }
-            };
-            for (i, &part) in run.parts.iter().enumerate() {
-                let to = if i + 1 < run.parts.len() {
-                    from(i + 1)
-                } else {
-                    lines.len()
-                };
-                if i == 0 {
-                    let is_command = |line: &&String| line.starts_with("$ ");
-                    let commands = self.parts[part].block.lines.iter().filter(is_command);
-                    let started = contents[part].iter().filter(is_command).count();
-                    contents[part].extend(commands.skip(started).take(1).cloned());
-                }
-                contents[part].extend_from_slice(lines.get(from(i)..to).unwrap_or(&[]));
-            }
-        }
-        // A line that differs only in what varies from run to run stays as it is, and a client
-        // keeps the port that it has there.
-        let mut chosen = Ports::default();
-        for (part, content) in self.parts.iter().zip(&mut contents) {
-            let mut old = part.block.lines.iter();
-            for line in content {
-                let redacted = self.ports.redact(line);
-                if let Some(same) = old.clone().find(|old| self.ports.redact(old) == redacted) {
-                    chosen.learn(same, line);
-                    line.clone_from(same);
-                    old.find(|old| *old == same);
-                } else {
-                    *line = chosen.to_page(line);
-                }
-            }
-        }
-        let ranges = self
-            .parts
-            .iter()
-            .map(|p| p.block.start..p.block.start + p.block.lines.len());
-        ranges.zip(contents).collect()
-    }
 }
 
 impl Run {
+    /// Takes the port that the system chose from the line `listening on …`.
+    fn learn_port(&mut self, lines: &[String], ports: &mut Ports) {
+        let (Some(page), Some(first)) = (self.chooses, lines.first()) else {
+            return;
+        };
+        let port = first.strip_prefix("listening on 127.0.0.1:");
+        if let Some(real) = port.and_then(|port| port.parse().ok()) {
+            ports.set(page, real);
+            self.chooses = None;
+        }
+    }
+
     fn enter(&mut self, input: &Input) -> Result<(), String> {
         match input {
             Input::Line(text) => self.terminal.type_line(text),
             Input::Key(key) => self.terminal.press(*key),
-        }
-    }
-}
-
-impl Part {
-    fn complete(&self) -> bool {
-        self.next == self.steps.len()
-    }
-
-    /// Whether its program has shown something.
-    fn under_way(&self) -> bool {
-        self.next >= 2 || self.complete()
-    }
-}
-
-impl Step {
-    fn parse(line: &str) -> Step {
-        // A prompt is at most one word and `> `; an arrow in an output is none.
-        static PROMPT: LazyLock<Regex> =
-            LazyLock::new(|| Regex::new(r"^(\w*>(?: |$))(.*)$").expect("the pattern is tested"));
-        if let Some(command) = line.strip_prefix("$ ") {
-            return Step::Start(command.to_owned());
-        }
-        let (prompt, input) = match PROMPT.captures(line) {
-            Some(found) => (format!("{} ", found[1].trim_end()), found[2].to_owned()),
-            None if line == "^C" || line == "^D" => (String::new(), line.to_owned()),
-            None => return Step::Show(line.to_owned()),
-        };
-        let input = match input.as_str() {
-            "^C" => Input::Key(Key::C),
-            "^D" => Input::Key(Key::D),
-            _ => Input::Line(input),
-        };
-        Step::Input {
-            prompt,
-            input,
-            line: line.to_owned(),
         }
     }
 }

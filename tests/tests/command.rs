@@ -212,7 +212,8 @@ fn ends_quietly_when_nobody_reads_its_output() {
 #[test]
 fn plays_lesson_1_to_its_end() {
     let mut child = Command::new(COURSE);
-    let run = child.arg("demo").timeout(10 * PATIENCE).assert().success(); // it may have to build
+    child.args(["demo", "--any-port"]).timeout(10 * PATIENCE); // it may have to build
+    let run = child.assert().success();
     let output = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     assert!(
         output.contains("terminal 1 │ listening on 127.0.0.1:"),

@@ -15,6 +15,19 @@ use shared::{Addr, Failure, escape};
 /// Where the server listens and the client writes to if `--addr` does not say otherwise.
 pub const ADDR: &str = "127.0.0.1:8803";
 
+/// What became of a text, in exercise 3.2.
+#[derive(Debug)]
+pub enum Reply {
+    /// The bytes of the answer.
+    Answer(Vec<u8>),
+    /// The time has passed, and no answer came.
+    Silence,
+    /// The system has reported that nobody is at that address.
+    NobodyThere,
+    /// Something else.
+    Failed(io::Error),
+}
+
 /// Names, and where each of them is.
 pub type Contacts = BTreeMap<String, Addr>;
 

@@ -176,12 +176,13 @@ fn ends_at_the_end_of_input() {
 
 #[test]
 fn survives_100_000_datagrams_of_every_kind() {
+    // They outlive the server, so that nobody else gets their ports while it still replies.
+    let (hostile, ordinary) = (datagrams(), datagrams());
     let mut server = Server::start(SERVER, &[]);
     // The operator says "ok" to everybody, as fast as the server asks.
     let mut stdin = server.take_stdin();
     let operator = thread::spawn(move || while stdin.write_all(b"ok\n").is_ok() {});
 
-    let (hostile, ordinary) = (datagrams(), datagrams());
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut bytes = vec![0; 65_507];
     for i in 0..100_000_usize {

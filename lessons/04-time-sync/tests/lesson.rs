@@ -151,8 +151,9 @@ fn never_comes_to_answer_answers_for_ever() {
 
 #[test]
 fn survives_100_000_datagrams_of_every_kind() {
-    let server = Server::start(SERVER, &[]);
+    // They outlive the server, so that nobody else gets their ports while it still answers.
     let (hostile, ordinary) = (datagrams(), datagrams());
+    let server = Server::start(SERVER, &[]);
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut bytes = vec![0; 65_507];
     for i in 0..100_000_usize {

@@ -66,7 +66,7 @@ fn accept_one(addr: &Addr) -> Result<(TcpStream, SocketAddr), Failure> {
 
     let accept_failed = |e| Failure::new(format!("cannot accept a client: {e}"));
     let (stream, client) = listener.accept().map_err(accept_failed)?;
-    say!("{client} connected");
+    say!("accepted {client}");
     Ok((stream, client))
 }
 

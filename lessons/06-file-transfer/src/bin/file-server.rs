@@ -62,7 +62,7 @@ fn run(args: Args) -> Result<(), Failure> {
     loop {
         match listener.accept() {
             Ok((stream, client)) => {
-                say!("{client} connected");
+                say!("accepted {client}");
                 if let Err(failure) = serve(&stream, client, &args) {
                     failure.print(); // the next client may do better
                 }

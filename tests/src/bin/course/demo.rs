@@ -11,7 +11,7 @@ use shared::{Failure, say};
 use crate::paint;
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
-pub fn run(lesson: &Lesson) -> Result<(), Failure> {
+pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
     build(lesson)?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
@@ -32,9 +32,9 @@ pub fn run(lesson: &Lesson) -> Result<(), Failure> {
         true => UdpSocket::bind(own).is_ok(),
         false => TcpListener::bind(own).is_ok(),
     };
-    if free {
+    if free && !any_port {
         replay.use_port(lesson.port());
-    } else {
+    } else if !any_port {
         say!(
             "Another program uses port {}: the demonstration takes another one.\n",
             lesson.port()

@@ -29,6 +29,10 @@ enum Command {
         /// The lesson's number
         #[arg(default_value = "1", value_parser = lesson)]
         lesson: &'static Lesson,
+
+        /// Let the server listen on any free port instead of the lesson's own
+        #[arg(long)]
+        any_port: bool,
     },
     /// Run the checks of the exercises: solved, not started, or what is wrong
     Check {
@@ -50,7 +54,7 @@ enum Command {
 fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
-        Some(Command::Demo { lesson }) => demo::run(lesson),
+        Some(Command::Demo { lesson, any_port }) => demo::run(lesson, any_port),
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),

@@ -1,0 +1,1088 @@
+//! The checks of lesson 3, checked: the skeletons are not started, the solution passes, and each
+//! known mistake is found for its reason.
+
+#![allow(clippy::unwrap_used)] // one of the mistakes
+
+mod checks;
+#[path = "../src/exercise.rs"]
+mod exercise;
+#[path = "../solution.rs"]
+mod solution;
+
+use std::io::{self, ErrorKind, Write};
+use std::net::{SocketAddr, UdpSocket};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use checks::{Answer, Converse, Watch};
+use course::exercise::{Mistake, prove};
+use shared::any_port;
+use udp_chat::Reply;
+
+const SOURCE: &str = include_str!("../src/exercise.rs");
+
+#[test]
+fn exercise_3_1_is_proved() {
+    let skeleton = (SOURCE, "3.1 ", exercise::answer as Answer);
+    prove(checks::answer, skeleton, solution::answer, ANSWER_MISTAKES);
+}
+
+/// Receives so many datagrams, which is right, and does something with each.
+fn each(socket: &UdpSocket, datagrams: usize, mut act: impl FnMut(&[u8], SocketAddr)) {
+    let mut buffer = vec![0; 65_507];
+    for _ in 0..datagrams {
+        loop {
+            if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                act(&buffer[..n], sender);
+                break;
+            }
+        }
+    }
+}
+
+const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
+    (
+        "answers the first sender",
+        |socket, datagrams| {
+            let mut first = None;
+            each(socket, datagrams, |datagram, sender| {
+                let first = *first.get_or_insert(sender);
+                let _ = socket.send_to(datagram, first);
+            });
+        },
+        "the answer goes to a fixed address",
+    ),
+    (
+        "connects with the first sender",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let _ = socket.connect(sender);
+                let _ = socket.send(datagram);
+            });
+        },
+        "connect makes the kernel throw away what anybody else sends",
+    ),
+    (
+        "answers the port on this machine",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let _ = socket.send_to(datagram, ("127.0.0.1", sender.port()));
+            });
+        },
+        "only the port is taken from the sender's address",
+    ),
+    (
+        "answers when all have come",
+        |socket, datagrams| {
+            let mut all = Vec::new();
+            each(socket, datagrams, |datagram, sender| {
+                all.push((datagram.to_vec(), sender));
+            });
+            for (datagram, sender) in all {
+                let _ = socket.send_to(&datagram, sender);
+            }
+        },
+        "the answers are kept until more datagrams have come",
+    ),
+    (
+        "empties the queue, then answers the last sender",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            let mut answered = 0;
+            while answered < datagrams {
+                let _ = socket.set_nonblocking(false);
+                let Ok((n, mut last)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                let mut queue = vec![buffer[..n].to_vec()];
+                thread::sleep(Duration::from_millis(20)); // until more may have come
+                let _ = socket.set_nonblocking(true);
+                while let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    queue.push(buffer[..n].to_vec());
+                    last = sender;
+                }
+                for datagram in queue {
+                    let _ = socket.send_to(&datagram, last);
+                    answered += 1;
+                }
+            }
+        },
+        "not of the last one",
+    ),
+    (
+        "ends with the empty datagram",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            let mut answered = 0;
+            while answered < datagrams {
+                match socket.recv_from(&mut buffer) {
+                    Ok((0, _)) => return,
+                    Ok((n, sender)) => {
+                        let _ = socket.send_to(&buffer[..n], sender);
+                        answered += 1;
+                    }
+                    Err(_) => {}
+                }
+            }
+        },
+        "a length of 0 is taken for the end",
+    ),
+    (
+        "leaves the empty datagram out",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                if !datagram.is_empty() {
+                    let _ = socket.send_to(datagram, sender);
+                }
+            });
+        },
+        "a length of 0 is taken for the end, or for nothing",
+    ),
+    (
+        "does not count the empty datagram",
+        |socket, datagrams| {
+            let mut answered = 0;
+            while answered < datagrams {
+                each(socket, 1, |datagram, sender| {
+                    let _ = socket.send_to(datagram, sender);
+                    answered += usize::from(!datagram.is_empty());
+                });
+            }
+        },
+        "the empty datagram is not counted",
+    ),
+    (
+        "has a short buffer",
+        |socket, datagrams| {
+            let mut buffer = [0; 1024];
+            let mut answered = 0;
+            while answered < datagrams {
+                if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer[..n], sender);
+                    answered += 1;
+                }
+            }
+        },
+        "the rest of a longer datagram is lost",
+    ),
+    (
+        "sends in pieces that fit into a packet",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                if datagram.is_empty() {
+                    let _ = socket.send_to(datagram, sender);
+                }
+                for piece in datagram.chunks(1472) {
+                    let _ = socket.send_to(piece, sender);
+                }
+            });
+        },
+        "does not go back as one datagram",
+    ),
+    (
+        "sends the whole buffer",
+        |socket, datagrams| {
+            let mut buffer = [0; 1024];
+            let mut answered = 0;
+            while answered < datagrams {
+                if let Ok((_, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer, sender);
+                    answered += 1;
+                }
+            }
+        },
+        "byte 17 is too many",
+    ),
+    (
+        "takes bytes for text",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let text = String::from_utf8_lossy(datagram);
+                let _ = socket.send_to(text.as_bytes(), sender);
+            });
+        },
+        "the bytes were taken for text",
+    ),
+    (
+        "trims the text",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let _ = socket.send_to(datagram.trim_ascii(), sender);
+            });
+        },
+        "byte 11 is missing",
+    ),
+    (
+        "ends at an error",
+        |socket, datagrams| {
+            let answer_all = || -> io::Result<()> {
+                let mut buffer = vec![0; 65_507];
+                for _ in 0..datagrams {
+                    let (n, sender) = socket.recv_from(&mut buffer)?;
+                    socket.send_to(&buffer[..n], sender)?;
+                }
+                Ok(())
+            };
+            let _ = answer_all();
+        },
+        "an error of recv_from or send_to ends the loop",
+    ),
+    (
+        "counts an error",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            for _ in 0..datagrams {
+                if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer[..n], sender);
+                }
+            }
+        },
+        "is counted as a datagram",
+    ),
+    (
+        "unwraps",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            for _ in 0..datagrams {
+                let (n, sender) = socket.recv_from(&mut buffer).unwrap();
+                socket.send_to(&buffer[..n], sender).unwrap();
+            }
+        },
+        "your function panicked at",
+    ),
+    (
+        "asks again and again",
+        |socket, datagrams| {
+            let _ = socket.set_nonblocking(true);
+            each(socket, datagrams, |datagram, sender| {
+                let _ = socket.send_to(datagram, sender);
+            });
+        },
+        "asked again and again",
+    ),
+];
+
+#[test]
+fn exercise_3_2_is_proved() {
+    let skeleton = (SOURCE, "3.2 ", exercise::converse as Converse);
+    prove(
+        checks::converse,
+        skeleton,
+        solution::converse,
+        CONVERSE_MISTAKES,
+    );
+}
+
+/// A socket that speaks with the contact, which is right.
+fn socket_for(contact: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(any_port(contact))?;
+    socket.connect(contact)?;
+    Ok(socket)
+}
+
+fn receive(socket: &UdpSocket) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 65_507];
+    let n = socket.recv(&mut buffer)?;
+    buffer.truncate(n);
+    Ok(buffer)
+}
+
+fn exchange(socket: &UdpSocket, text: &[u8], timeout: Duration) -> io::Result<Vec<u8>> {
+    socket.send(text)?;
+    socket.set_read_timeout(Some(timeout))?;
+    receive(socket)
+}
+
+fn reply(result: io::Result<Vec<u8>>) -> Reply {
+    match result {
+        Ok(bytes) => Reply::Answer(bytes),
+        Err(error) => match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Reply::Silence,
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Reply::NobodyThere,
+            _ => Reply::Failed(error),
+        },
+    }
+}
+
+/// Asks for each text in some way.
+fn for_each(texts: &[&[u8]], mut ask: impl FnMut(&[u8]) -> io::Result<Vec<u8>>) -> Vec<Reply> {
+    texts.iter().map(|text| reply(ask(text))).collect()
+}
+
+/// Waits for the contact's datagram on a socket that is not connected, which is right.
+fn receive_from(socket: &UdpSocket, contact: SocketAddr, timeout: Duration) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + timeout;
+    let mut buffer = vec![0; 65_507];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        let (n, sender) = socket.recv_from(&mut buffer)?;
+        if sender == contact {
+            buffer.truncate(n);
+            return Ok(buffer);
+        }
+    }
+}
+
+const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
+    (
+        "has no timeout",
+        |contact, texts, _| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                socket.send(text)?;
+                receive(&socket)
+            })
+        },
+        "there is no timeout",
+    ),
+    (
+        "has one socket for all texts",
+        |contact, texts, timeout| {
+            let Ok(socket) = socket_for(contact) else {
+                return Vec::new();
+            };
+            for_each(texts, |text| exchange(&socket, text, timeout))
+        },
+        "an answer to an earlier text is taken for the answer to a later one",
+    ),
+    (
+        "empties the socket before each text",
+        |contact, texts, timeout| {
+            let Ok(socket) = socket_for(contact) else {
+                return Vec::new();
+            };
+            for_each(texts, |text| {
+                socket.set_nonblocking(true)?;
+                while receive(&socket).is_ok() {}
+                socket.set_nonblocking(false)?;
+                exchange(&socket, text, timeout)
+            })
+        },
+        "Emptying the socket before each text does not help",
+    ),
+    (
+        "takes a new socket only after a silence",
+        |contact, texts, timeout| {
+            let mut open = None;
+            for_each(texts, |text| {
+                let socket = match open.take() {
+                    Some(socket) => socket,
+                    None => socket_for(contact)?,
+                };
+                let answer = exchange(&socket, text, timeout)?;
+                open = Some(socket);
+                Ok(answer)
+            })
+        },
+        "came once more, when the third text was out",
+    ),
+    (
+        "binds the same port again",
+        |contact, texts, timeout| {
+            let mut port = any_port(contact);
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind(port)?;
+                port = socket.local_addr()?;
+                socket.connect(contact)?;
+                exchange(&socket, text, timeout)
+            })
+        },
+        "an answer to an earlier text is taken for the answer to a later one",
+    ),
+    (
+        "ends when nobody is there",
+        |contact, texts, timeout| {
+            let mut replies = Vec::new();
+            for text in texts {
+                let result = socket_for(contact).and_then(|s| exchange(&s, text, timeout));
+                replies.push(reply(result));
+                if let Some(Reply::NobodyThere) = replies.last() {
+                    break;
+                }
+            }
+            replies
+        },
+        "ends the loop",
+    ),
+    (
+        "leaves out what has no answer",
+        |contact, texts, timeout| {
+            let mut replies =
+                for_each(texts, |text| exchange(&socket_for(contact)?, text, timeout));
+            replies.retain(|reply| matches!(reply, Reply::Answer(_)));
+            replies
+        },
+        "is left out",
+    ),
+    (
+        "ends at a text that is too long",
+        |contact, texts, timeout| {
+            let mut replies = Vec::new();
+            for text in texts {
+                match socket_for(contact).and_then(|s| exchange(&s, text, timeout)) {
+                    Err(error) if reply_is_failed(&error) => {
+                        replies.push(Reply::Failed(error));
+                        return replies;
+                    }
+                    result => replies.push(reply(result)),
+                }
+            }
+            replies
+        },
+        "an error of send is no reason to stop",
+    ),
+    (
+        "unwraps what send says",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                socket.send(text).unwrap();
+                socket.set_read_timeout(Some(timeout))?;
+                receive(&socket)
+            })
+        },
+        "your function panicked at",
+    ),
+    (
+        "does not look at what send says",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                let _ = socket.send(text);
+                socket.set_read_timeout(Some(timeout.min(Duration::from_millis(300))))?;
+                receive(&socket)
+            })
+        },
+        "what send fails with is dropped",
+    ),
+    (
+        "does not connect",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind(any_port(contact))?;
+                socket.send_to(text, contact)?;
+                receive_from(&socket, contact, timeout)
+            })
+        },
+        "only a connected socket is told that nobody is there",
+    ),
+    (
+        "takes whatever comes",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind(any_port(contact))?;
+                socket.send_to(text, contact)?;
+                socket.set_read_timeout(Some(timeout))?;
+                receive(&socket)
+            })
+        },
+        "a stranger's datagram is taken for the answer",
+    ),
+    (
+        "compares only the IP address",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind(any_port(contact))?;
+                socket.send_to(text, contact)?;
+                socket.set_read_timeout(Some(timeout))?;
+                let mut buffer = vec![0; 65_507];
+                loop {
+                    let (n, sender) = socket.recv_from(&mut buffer)?;
+                    if sender.ip() == contact.ip() {
+                        buffer.truncate(n);
+                        return Ok(buffer);
+                    }
+                }
+            })
+        },
+        "a stranger's datagram is taken for the answer",
+    ),
+    (
+        "gives each stranger the whole time anew",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind(any_port(contact))?;
+                socket.send_to(text, contact)?;
+                socket.set_read_timeout(Some(timeout))?;
+                let mut buffer = vec![0; 65_507];
+                loop {
+                    let (n, sender) = socket.recv_from(&mut buffer)?;
+                    if sender == contact {
+                        buffer.truncate(n);
+                        return Ok(buffer);
+                    }
+                }
+            })
+        },
+        "each receive gets the whole time anew",
+    ),
+    (
+        "sends all texts at once",
+        |contact, texts, timeout| {
+            let sent: Vec<_> = texts
+                .iter()
+                .map(|text| {
+                    let socket = socket_for(contact)?;
+                    socket.send(text)?;
+                    Ok(socket)
+                })
+                .collect();
+            let replies = sent.into_iter().map(|sent: io::Result<UdpSocket>| {
+                let socket = sent?;
+                socket.set_read_timeout(Some(timeout))?;
+                receive(&socket)
+            });
+            replies.map(reply).collect()
+        },
+        "all texts are sent at once",
+    ),
+    (
+        "sends again after a silence",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                match exchange(&socket, text, timeout / 2) {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        exchange(&socket, text, timeout / 2)
+                    }
+                    result => result,
+                }
+            })
+        },
+        "after the timeout the text is sent once more",
+    ),
+    (
+        "has a short buffer",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let mut answer = exchange(&socket_for(contact)?, text, timeout)?;
+                answer.truncate(1024);
+                Ok(answer)
+            })
+        },
+        "the buffer is too short",
+    ),
+    (
+        "takes an empty answer for none",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                let deadline = Instant::now() + timeout;
+                let mut answer = exchange(&socket, text, timeout)?;
+                while answer.is_empty() && Instant::now() < deadline {
+                    answer = receive(&socket)?;
+                }
+                Ok(answer)
+            })
+        },
+        "an empty datagram is an answer",
+    ),
+    (
+        "leaves empty texts out",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                if text.is_empty() {
+                    return Ok(Vec::new());
+                }
+                exchange(&socket_for(contact)?, text, timeout)
+            })
+        },
+        "the empty text is left out",
+    ),
+    (
+        "knows only IPv4",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind("0.0.0.0:0")?;
+                socket.connect(contact)?;
+                exchange(&socket, text, timeout)
+            })
+        },
+        "bound to an IPv4 address",
+    ),
+    (
+        "asks again and again",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                socket.set_nonblocking(true)?;
+                socket.send(text)?;
+                let deadline = Instant::now() + timeout;
+                loop {
+                    match receive(&socket) {
+                        Err(error)
+                            if error.kind() == ErrorKind::WouldBlock
+                                && Instant::now() < deadline => {}
+                        result => return result,
+                    }
+                }
+            })
+        },
+        "asked again and again",
+    ),
+    (
+        "gives up too early",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                exchange(&socket_for(contact)?, text, timeout / 10)
+            })
+        },
+        "given up too early",
+    ),
+    (
+        "knows only the timeouts of Windows",
+        |contact, texts, timeout| {
+            let ask = |text: &&[u8]| {
+                let result = socket_for(contact).and_then(|s| exchange(&s, text, timeout));
+                match result {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => Reply::Failed(error),
+                    result => reply(result),
+                }
+            };
+            texts.iter().map(ask).collect()
+        },
+        "a timeout is WouldBlock on Unix",
+    ),
+];
+
+fn reply_is_failed(error: &io::Error) -> bool {
+    !matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::ConnectionRefused
+    )
+}
+
+#[test]
+fn exercise_3_3_is_proved() {
+    let skeleton = (SOURCE, "3.3 ", exercise::watch as Watch);
+    prove(checks::watch, skeleton, solution::watch, WATCH_MISTAKES);
+}
+
+/// Receives until the friend's `q`, which is right; `ours` says whose datagrams are taken, and
+/// `line` what they become on the screen.
+fn window(
+    socket: &UdpSocket,
+    screen: &mut dyn Write,
+    patience: Duration,
+    ours: impl Fn(SocketAddr) -> bool,
+    line: impl Fn(&[u8]) -> io::Result<String>,
+) -> io::Result<u64> {
+    let mut buffer = vec![0; 65_507];
+    let mut shown = 0;
+    let mut deadline = Instant::now() + patience;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        socket.set_read_timeout(Some(left))?;
+        let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+            continue;
+        };
+        if !ours(sender) {
+            continue;
+        }
+        if &buffer[..n] == b"q" {
+            return Ok(shown);
+        }
+        writeln!(screen, "{}", line(&buffer[..n])?)?;
+        screen.flush()?;
+        shown += 1;
+        deadline = Instant::now() + patience;
+    }
+}
+
+fn misleads(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn replace(text: &str, which: impl Fn(char) -> bool) -> String {
+    let mut replaced = String::new();
+    for c in text.chars() {
+        if which(c) {
+            replaced.extend(c.escape_unicode());
+        } else {
+            replaced.push(c);
+        }
+    }
+    replaced
+}
+
+fn harmless(bytes: &[u8]) -> io::Result<String> {
+    let text = String::from_utf8_lossy(bytes);
+    Ok(replace(&text, |c| c.is_control() || misleads(c)))
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+}
+
+const WATCH_MISTAKES: &[Mistake<Watch>] = &[
+    (
+        "shows whoever writes",
+        |socket, _, screen, patience| window(socket, screen, patience, |_| true, harmless),
+        "the sender is not compared",
+    ),
+    (
+        "compares only the IP address",
+        |socket, friend, screen, patience| {
+            let ours = |sender: SocketAddr| sender.ip() == friend.ip();
+            window(socket, screen, patience, ours, harmless)
+        },
+        "or only its IP address",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "compares only the port",
+        |socket, friend, screen, patience| {
+            let ours = |sender: SocketAddr| sender.port() == friend.port();
+            window(socket, screen, patience, ours, harmless)
+        },
+        "only the port is compared",
+    ),
+    (
+        "trusts the kernel",
+        |socket, friend, screen, patience| {
+            socket.connect(friend)?;
+            window(socket, screen, patience, |_| true, harmless)
+        },
+        "what was in the queue before stays",
+    ),
+    (
+        "takes anybody's q",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            socket.set_read_timeout(Some(patience))?;
+            loop {
+                let (n, sender) = socket.recv_from(&mut buffer)?;
+                if &buffer[..n] == b"q" {
+                    return Ok(shown);
+                }
+                if sender == friend {
+                    writeln!(screen, "{}", harmless(&buffer[..n])?)?;
+                    screen.flush()?;
+                    shown += 1;
+                }
+            }
+        },
+        "a stranger's 'q' ends it",
+    ),
+    (
+        "counts strangers",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            socket.set_read_timeout(Some(patience))?;
+            for received in 0.. {
+                let (n, sender) = socket.recv_from(&mut buffer)?;
+                if sender != friend {
+                    continue;
+                }
+                if &buffer[..n] == b"q" {
+                    return Ok(received);
+                }
+                writeln!(screen, "{}", harmless(&buffer[..n])?)?;
+                screen.flush()?;
+            }
+            unreachable!("nobody writes so much")
+        },
+        "or a stranger's datagram, is counted",
+    ),
+    (
+        "sends strangers away",
+        |socket, friend, screen, patience| {
+            let ours = |sender: SocketAddr| {
+                if sender != friend {
+                    let _ = socket.send_to(b"go away", sender);
+                }
+                sender == friend
+            };
+            window(socket, screen, patience, ours, harmless)
+        },
+        "a stranger is told to go away",
+    ),
+    (
+        "prints what comes",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| Ok(String::from_utf8_lossy(bytes).into_owned());
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "control characters reach the screen as they came",
+    ),
+    (
+        "takes only ESC for a control character",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                Ok(replace(&text, |c| c == '\u{1b}' || misleads(c)))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a line end inside the text makes a second line",
+    ),
+    (
+        "takes white space for harmless",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                let bad = |c: char| (c.is_control() && !matches!(c, '\t' | '\r')) || misleads(c);
+                Ok(replace(&text, bad))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "'\\r', '\\t', NUL, backspace and 0x7f are others",
+    ),
+    (
+        "knows only ASCII's control characters",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                Ok(replace(&text, |c| c.is_ascii_control() || misleads(c)))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "there are control characters outside ASCII",
+    ),
+    (
+        "knows only control characters",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                Ok(replace(&text, char::is_control))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "the characters that turn text around",
+    ),
+    (
+        "leaves control characters out",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes).into_owned();
+                Ok(text
+                    .chars()
+                    .filter(|&c| !c.is_control() && !misleads(c))
+                    .collect())
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "or are left out",
+    ),
+    (
+        "prints the Debug form",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| Ok(String::from_utf8_lossy(bytes).escape_debug().to_string());
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "more is replaced than the characters that the contract names",
+    ),
+    (
+        "shows nothing but UTF-8",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = str::from_utf8(bytes).map_err(io::Error::other)?;
+                harmless(text.as_bytes())
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "from_utf8 refuses all of it",
+    ),
+    (
+        "unwraps UTF-8",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| harmless(str::from_utf8(bytes).unwrap().as_bytes());
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "your function panicked at",
+    ),
+    (
+        "takes each byte for a character",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| match str::from_utf8(bytes) {
+                Ok(text) => harmless(text.as_bytes()),
+                Err(_) => harmless(
+                    bytes
+                        .iter()
+                        .map(|&b| char::from(b))
+                        .collect::<String>()
+                        .as_bytes(),
+                ),
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "bytes that are not UTF-8",
+    ),
+    (
+        "trims the text",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| harmless(bytes.trim_ascii());
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a text is trimmed",
+    ),
+    (
+        "cuts a long text",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| harmless(&bytes[..bytes.len().min(1024)]);
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "the buffer is too short",
+    ),
+    (
+        "does not flush",
+        |socket, friend, screen, patience| {
+            let mut unflushed = Vec::new();
+            let shown = window(
+                socket,
+                &mut unflushed,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )?;
+            screen.write_all(&unflushed)?;
+            screen.flush()?;
+            Ok(shown)
+        },
+        "the screen is not flushed behind each line",
+    ),
+    (
+        "ends with the empty text",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| match bytes {
+                b"" => Err(ErrorKind::UnexpectedEof.into()),
+                text => harmless(text),
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a length of 0 is taken for the end",
+    ),
+    (
+        "gives each stranger the whole time anew",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            socket.set_read_timeout(Some(patience))?;
+            loop {
+                let (n, sender) = match socket.recv_from(&mut buffer) {
+                    Ok(received) => received,
+                    Err(error) if is_timeout(&error) => return Err(ErrorKind::TimedOut.into()),
+                    Err(error) => return Err(error),
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                    }
+                }
+            }
+        },
+        "each receive gets the whole time anew",
+    ),
+    (
+        "has one limit for all texts",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            let deadline = Instant::now() + patience;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                socket.set_read_timeout(Some(left))?;
+                let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                    }
+                }
+            }
+        },
+        "it is not a limit for all of them together",
+    ),
+    (
+        "knows only the timeouts of Unix",
+        |socket, friend, screen, patience| {
+            let shown = window(
+                socket,
+                screen,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            );
+            shown.map_err(|error| match error.kind() {
+                ErrorKind::TimedOut => ErrorKind::WouldBlock.into(),
+                _ => error,
+            })
+        },
+        "a timeout of a socket is WouldBlock on Unix",
+    ),
+    (
+        "does not look at what the screen says",
+        |socket, friend, screen, patience| {
+            let mut ignored = Deaf(screen);
+            window(
+                socket,
+                &mut ignored,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )
+        },
+        "an error of the screen is dropped",
+    ),
+    (
+        "asks again and again",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            socket.set_nonblocking(true)?;
+            let mut deadline = Instant::now() + patience;
+            while Instant::now() < deadline {
+                let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                        deadline = Instant::now() + patience;
+                    }
+                }
+            }
+            Err(ErrorKind::TimedOut.into())
+        },
+        "asked again and again",
+    ),
+];
+
+/// A screen whose errors nobody looks at, as with `let _ = writeln!(…)`.
+struct Deaf<'a>(&'a mut dyn Write);
+
+impl Write for Deaf<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
