@@ -22,6 +22,10 @@ bench lesson:
 book:
     tests/book/build serve
 
+# Fuzz what decodes a peer's bytes, until Ctrl-C (needs cargo-fuzz): just fuzz text
+fuzz target:
+    cargo fuzz run --sanitizer none {{target}}
+
 # Check everything that must be green.
 ready:
     .ci/run

@@ -154,6 +154,8 @@ fn turns_direction(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -169,5 +171,33 @@ mod tests {
         assert_eq!(preview(&[b'x'; 41]), "x".repeat(40) + "…");
         assert_eq!(preview("你".repeat(14).as_bytes()), "你".repeat(13) + "…");
         assert_eq!(preview(&[0x80; 41]), "\\x80".repeat(40) + "…");
+    }
+
+    /// Bytes as a peer may send them: text of any kind, between bytes that are none.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let text = any::<char>().prop_map(|c| c.to_string().into_bytes());
+        let control = prop::sample::select(vec!["\x1b[2J", "\u{9b}", "\u{202e}", "\r\n", "…"]);
+        let control = control.prop_map(|text| text.as_bytes().to_vec());
+        let broken = prop::collection::vec(any::<u8>(), 1..4);
+        let parts = prop::collection::vec(prop_oneof![text, control, broken], 0..30);
+        parts.prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_escaped_is_safe_to_print_and_to_escape_again(bytes in bytes()) {
+            for shown in [escape(&bytes), preview(&bytes)] {
+                let unsafe_char = shown.chars().find(|&c| c.is_control() || turns_direction(c));
+                prop_assert_eq!(unsafe_char, None, "{:?}", shown);
+                prop_assert_eq!(escape(shown.as_bytes()), shown);
+            }
+            prop_assert!(preview(&bytes.repeat(40)).chars().count() <= 4 * 40 + 1);
+        }
+
+        #[test]
+        fn parts_are_escaped_as_the_whole_is(first in bytes(), second in any::<String>()) {
+            let whole = [&first, second.as_bytes()].concat();
+            prop_assert_eq!(escape(&first) + &escape(second.as_bytes()), escape(&whole));
+        }
     }
 }

@@ -71,6 +71,8 @@ impl Error for TextError {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -98,5 +100,18 @@ mod tests {
             complaint(b"ab\xff\x1b"),
             "not UTF-8 from byte 2 on: \\xff\\x1b"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_encoded_is_decoded_and_nothing_else(
+            text in any::<String>(),
+            other in prop::collection::vec(any::<u8>(), 0..100),
+        ) {
+            prop_assert_eq!(encode(&text).and_then(decode), Ok(text.as_str()));
+            if let Ok(text) = decode(&other) {
+                prop_assert_eq!(encode(text), Ok(&other[..]));
+            }
+        }
     }
 }

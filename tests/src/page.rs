@@ -191,3 +191,56 @@ impl Page {
         Ok(sessions)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The lines that mean something, and what looks like them.
+    const LINES: &[&str] = &[
+        "```console",
+        "```console x",
+        "```",
+        "````",
+        "``",
+        "```rust a/b.rs",
+        " ```",
+        "## Run it",
+        "#",
+        "**Terminal 1**",
+        "**Terminal 2**, in another folder",
+        "**Terminal**",
+        "**Terminal 99999999999999999999**",
+        "$ cargo run -q --bin echo-server",
+        "> hej",
+        "^C",
+        "世界",
+        "",
+    ];
+
+    proptest! {
+        #[test]
+        fn the_blocks_stand_in_the_page_where_they_say(
+            lines in prop::collection::vec(prop::sample::select(LINES), 0..40),
+        ) {
+            let mut page = Page::from_text("page", &lines.join("\n"));
+            let text = page.text();
+            let Ok(sessions) = page.sessions() else {
+                return Ok(()); // a block is not closed, or has no terminal
+            };
+            let blocks = sessions.iter().flat_map(|session| &session.blocks);
+            let edits: Vec<Edit> = blocks
+                .map(|block| (block.start..block.start + block.lines.len(), block.lines.clone()))
+                .collect();
+            for (range, lines) in &edits {
+                prop_assert_eq!(page.lines(range.clone()), lines);
+                prop_assert!(page.lines[range.start - 1].starts_with("```console"));
+                prop_assert_eq!(&page.lines[range.end][..3], "```");
+            }
+            page.replace(edits);
+            prop_assert_eq!(page.text(), text);
+        }
+    }
+}

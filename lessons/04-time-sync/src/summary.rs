@@ -130,6 +130,8 @@ fn nanos(time: Duration) -> i128 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -190,5 +192,23 @@ mod tests {
              round trip: min 100.000 ms, avg 200.000 ms, max 300.000 ms\n\
              of the shortest round trip: offset +0.050000 s ± 0.050000 s";
         assert_eq!(summary.to_string(), lines);
+    }
+
+    proptest! {
+        #[test]
+        fn reads_every_number_of_seconds_and_survives_everything_else(
+            seconds in 0..10_i128.pow(12),
+            fraction in 0..10_i128.pow(9),
+            answer in any::<String>(),
+            round_trip in any::<Duration>(),
+        ) {
+            let stamp = format!("{seconds}.{fraction:09}");
+            prop_assert_eq!(nanoseconds(&stamp), Some(seconds * 10_i128.pow(9) + fraction));
+            for text in [stamp, answer] {
+                if let Ok(sample) = Sample::new(&text, round_trip, UNIX_EPOCH) {
+                    prop_assert!(sample.to_string().starts_with("offset "));
+                }
+            }
+        }
     }
 }

@@ -101,3 +101,19 @@ impl Drop for Progress {
         self.bar.finish_and_clear(); // also when the transfer fails
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_header_that_was_written_is_read(filename in any::<String>(), filesize in any::<u64>()) {
+            let header = Header { filename, filesize };
+            let json = serde_json::to_vec(&header).expect("it is a string and a number");
+            prop_assert_eq!(serde_json::from_slice::<Header>(&json).ok(), Some(header));
+        }
+    }
+}

@@ -70,6 +70,8 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What the reader makes of bytes that come in pieces.
@@ -140,5 +142,19 @@ mod tests {
         );
         let endless = vec![b'x'; 10 * MAX_LINE];
         assert_eq!(read(vec![endless]), [Received::TooLong]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(50))] // each of them is a connection
+
+        #[test]
+        fn the_lines_are_what_was_sent_in_pieces(
+            bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n')], 0..300),
+            size in 1_usize..50,
+        ) {
+            let received = read(bytes.chunks(size).map(<[u8]>::to_vec).collect());
+            let sent: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
+            prop_assert_eq!(received, lines(&sent, Received::End));
+        }
     }
 }
