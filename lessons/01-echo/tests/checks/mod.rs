@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use course::Reserved;
 use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check, compare};
@@ -236,16 +236,21 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
     )?;
     drop(silent);
 
-    let (listener, addr) = trial.listen()?;
-    let attempt = trial.start(move || ask(addr, b"hello", LIMIT));
-    let mut slow = trial.accept(&listener)?;
-    let dribble = thread::spawn(move || slow.dribble(&[b'x'; 100], Duration::from_millis(50)));
-    in_time(
-        attempt,
-        "the server sent one byte every 50 ms",
-        "every read gets the whole time anew: a timeout for each read is no deadline",
-    )?;
-    let _ = dribble.join();
+    // If a busy machine makes the server fall silent for longer, nothing is learnt from it.
+    for _ in 0..3 {
+        let (listener, addr) = trial.listen()?;
+        let attempt = trial.start(move || ask(addr, b"hello", LIMIT));
+        let slow = trial.accept(&listener)?;
+        let silence = thread::spawn(move || dribble(slow));
+        in_time(
+            attempt,
+            "the server sent one byte every 50 ms",
+            "every read gets the whole time anew: a timeout for each read is no deadline",
+        )?;
+        if silence.join().is_ok_and(|longest| longest < LIMIT / 2) {
+            break;
+        }
+    }
 
     #[cfg(target_os = "linux")] // elsewhere a full queue refuses at once
     {
@@ -259,6 +264,20 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
         )?;
     }
     Ok(())
+}
+
+/// Sends a byte every 50 ms until nobody takes them. Returns the longest time between two.
+fn dribble(mut slow: Peer) -> Duration {
+    let mut longest = Duration::ZERO;
+    for _ in 0..100 {
+        let started = Instant::now();
+        if slow.send(b"x").is_err() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50)); // the pace of the server
+        longest = longest.max(started.elapsed());
+    }
+    longest
 }
 
 /// A server that never accepts, and whose queue has no place left.
