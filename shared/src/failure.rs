@@ -125,11 +125,12 @@ impl Failure {
                      cargo run --bin {server} -- {arguments}{space}--addr {addr}"
                 ))
             }
-            ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                self.hint(
-                    "no answer from that machine; check the address, the network and the firewall",
-                )
-            }
+            ErrorKind::NetworkUnreachable => self.hint(
+                "this machine knows no way to that address; check the address and the network",
+            ),
+            ErrorKind::TimedOut | ErrorKind::HostUnreachable => self.hint(
+                "no answer from that machine; check the address, the network and the firewall",
+            ),
             _ => self.hint_for_unknown_host(cause),
         }
     }

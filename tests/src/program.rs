@@ -90,7 +90,12 @@ impl<'a> CommandLine<'a> {
                 return Err(Unrunnable::Missing(word));
             }
         }
-        let argv = ["sh".into(), "-c".into(), replace_cargo(&text)?.into()];
+        // A single program takes the shell's place: when the process has ended, so has the program,
+        // and its sockets are closed.
+        let simple = !text.contains(['|', '&', ';', '=']);
+        let exec = if simple { "exec " } else { "" };
+        let command = format!("{exec}{}", replace_cargo(&text)?);
+        let argv = ["sh".into(), "-c".into(), command.into()];
         Ok(Runnable {
             argv: argv.to_vec(),
             chooses,

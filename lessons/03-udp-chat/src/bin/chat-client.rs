@@ -131,7 +131,7 @@ fn exchange(
     }
 }
 
-/// A socket of our own that speaks with one address: nobody else's datagrams get into it.
+/// A socket of our own that speaks with one address: once connected, it takes in nobody else's datagrams.
 fn socket_for(addr: &Addr) -> io::Result<UdpSocket> {
     let contact = addr.look_up()?;
     let socket = UdpSocket::bind(any_port(contact))?;
