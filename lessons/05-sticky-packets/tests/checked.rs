@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // one of the mistakes
 
+#[path = "checks/mod.rs"]
 mod checks;
 #[path = "../src/exercise.rs"]
 mod exercise;

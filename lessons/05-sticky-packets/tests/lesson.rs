@@ -3,6 +3,8 @@
 //! TCP does not promise how many reads there are: no test here counts reads, except where the
 //! buffer leaves no choice. The page's transcripts show counts that a late reader forces.
 
+mod checked;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{self, Stdio};

@@ -1,6 +1,7 @@
 //! The checks of lesson 6, checked: the skeletons are not started, the solution passes, and each
 //! known mistake is found for its reason.
 
+#[path = "checks/mod.rs"]
 mod checks;
 #[path = "../src/exercise.rs"]
 mod exercise;
