@@ -17,6 +17,9 @@ pub type Serve = fn(&UdpSocket, usize, usize);
 pub type Poll = fn(SocketAddr, &str, usize, Duration, Duration) -> Vec<Option<Vec<u8>>>;
 pub type FindOffset = fn(SocketAddr, usize, Duration) -> Option<Offset>;
 
+/// What 4.2 returns.
+type Answers = Vec<Option<Vec<u8>>>;
+
 const READ_THE_CODE: &str = "docs/04-time-sync.md: Read the code";
 const FORMATS: &str = "docs/04-time-sync.md: Ask for formats";
 const AMPLIFIER: &str = "docs/04-time-sync.md: A small question, a large answer";
@@ -352,7 +355,7 @@ fn timed(
     questions: usize,
     beat: Duration,
     timeout: Duration,
-) -> Attempt<(Vec<Option<Vec<u8>>>, Duration)> {
+) -> Attempt<(Answers, Duration)> {
     trial.start(move || {
         let started = Instant::now();
         let answers = poll(server, "%X 世界", questions, beat, timeout);
@@ -527,7 +530,7 @@ fn judge(answers: &[Option<Vec<u8>>]) -> Step {
     Ok(())
 }
 
-fn hears_errors(attempt: &Attempt<(Vec<Option<Vec<u8>>>, Duration)>) -> Step {
+fn hears_errors(attempt: &Attempt<(Answers, Duration)>) -> Step {
     const ENDS: &str = "an error ends the loop, or makes the next question leave before its time: \
         nobody there is a question without an answer, no more";
     let what = "nobody was at that address, and four questions were asked for, one each 0.1 s";
@@ -547,7 +550,7 @@ fn hears_errors(attempt: &Attempt<(Vec<Option<Vec<u8>>>, Duration)>) -> Step {
     Ok(())
 }
 
-fn ends_with_the_last_answer(attempt: &Attempt<(Vec<Option<Vec<u8>>>, Duration)>) -> Step {
+fn ends_with_the_last_answer(attempt: &Attempt<(Answers, Duration)>) -> Step {
     const STAYS: &str = "the answer is waited for until the next beat, or the last question is \
         followed by a beat too";
     let what = "one question was asked for, with a beat of 3 s and a timeout of 0.3 s, and nobody \
