@@ -27,7 +27,8 @@ pub fn shout(listener: &TcpListener) -> io::Result<()> {
 /// 1.2 ★★ A client with human errors: sends one message and returns the whole answer.
 ///
 /// - Connects to `addr`, sends `message`, half-closes, and reads until the server closes.
-/// - Takes at most `limit`, connecting and everything else together, and a little more.
+/// - Takes at most `limit`, which is not zero, for connecting and everything else together, and a
+///   little more.
 /// - The message is at most 64 KiB. The answer may come in pieces, and may have any length.
 ///
 /// # Errors

@@ -35,8 +35,9 @@ pub fn serve(listener: &TcpListener, clients: usize) -> Vec<End> {
 /// - When the client has finished, what came behind the last `\n`, if anything did, is a line too.
 ///   Its answer ends with `\n` like the others. Then closes and returns.
 /// - A line has at most `limit` bytes; its `\n` does not count. As soon as one byte more has come,
-///   closes without waiting for the line's end. That line is not answered. There may be any number
-///   of lines.
+///   closes without waiting for the line's end, and without reading on. That line is not answered.
+///   What the client has not read of earlier answers may be lost by that; here it does not matter.
+///   There may be any number of lines.
 ///
 /// # Errors
 /// - [`LineError::TooLong`]: a line was longer than `limit`.

@@ -1,6 +1,6 @@
 //! What "right" means for each exercise of lesson 1: functions to which any solution is handed.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -129,7 +129,7 @@ pub fn ask(ask: Ask) -> Verdict {
     check(move |trial| {
         gets_the_whole_answer(trial, ask).read(THE_IDEA)?;
         tells_errors_apart(trial, ask).read("docs/01-echo.md: Break it")?;
-        keeps_the_deadline(trial, ask).read(PRODUCTION)
+        keeps_the_deadline(trial, ask).read("docs/01-echo.md: 1.2 ★★ A client with human errors")
     })
 }
 
@@ -221,6 +221,12 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
             |end: String| Fault::new(format!("{what}, the limit was 0.3 s: {end}")).cause(cause);
         match attempt.result_within(LATEST) {
             Ok(Err(AskError::TimedOut)) => Ok(()),
+            Ok(Err(AskError::Other(error))) if error.kind() == ErrorKind::InvalidInput => Err(
+                Fault::new(format!("{what}, the limit was 0.3 s: {error}")).cause(
+                    "set_read_timeout refuses a time of zero: when nothing is left, \
+                     return TimedOut before you call it",
+                ),
+            ),
             Ok(other) => Err(fault(format!("expected TimedOut, got {other:?}"))),
             Err(_) => Err(fault("1.2 s later you had not returned".to_owned())),
         }

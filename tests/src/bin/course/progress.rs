@@ -12,7 +12,7 @@ use course::{Lesson, programs, workspace};
 pub struct Exercise {
     /// Such as `1.2`.
     pub number: String,
-    /// Such as `a client with human errors`.
+    /// Such as `A client with human errors`.
     pub title: String,
     /// How far it is.
     pub state: State,
@@ -41,17 +41,14 @@ pub fn exercises(lesson: &Lesson) -> Vec<Exercise> {
     let current = results.next() == Some(fingerprint(&source).as_str());
     let results: Vec<&str> = results.collect();
 
-    // Their names are those of the tests: `fn exercise_1_2_a_client_with_human_errors()`.
-    let tests = fs::read_to_string(folder(lesson).join("tests/exercise.rs")).unwrap_or_default();
-    let names = tests
-        .lines()
-        .filter_map(|line| line.strip_prefix("fn exercise_")?.split('(').next());
-    let names = names.filter_map(|name| {
-        let (lesson, rest) = name.split_once('_')?;
-        let (exercise, title) = rest.split_once('_')?;
-        Some((format!("{lesson}.{exercise}"), title.replace('_', " ")))
+    // Their titles stand in the page, as in `### 1.2 ★★ A client with human errors`.
+    let page = fs::read_to_string(workspace().join(lesson.page())).unwrap_or_default();
+    let headings = page.lines().filter_map(|line| {
+        let (number, title) = line.strip_prefix("### ")?.split_once(" ★")?;
+        let title = title.trim_start_matches('★').trim();
+        Some((number.to_owned(), title.to_owned()))
     });
-    names
+    headings
         .map(|(number, title)| {
             let found =
                 |word: &str| current && results.contains(&format!("{number} {word}").as_str());
