@@ -241,6 +241,9 @@ fn is_not_stalled(trial: &Trial, chat: Chat) -> Step {
             ))
             .cause(STALLS));
         }
+        // The pace of the talker: whoever writes to the others should come to its turn, too, so
+        // that it is in its write when the queue is full.
+        thread::sleep(Duration::from_millis(4));
     }
     listener.send(b"I hear you\n")?;
     hears(&mut talker, b"2: I hear you\n", STALLS)?;
