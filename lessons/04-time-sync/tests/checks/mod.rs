@@ -408,9 +408,6 @@ fn answers_some(trial: &Trial, poll: Poll) -> Step {
     judge(&answers)
 }
 
-/// What the function returned: for each question its answer, if there was one.
-type Answers = Vec<Option<Vec<u8>>>;
-
 /// Asks for as many questions as there are fates; what was returned, and where each came from.
 fn play(trial: &Trial, poll: Poll) -> Step<(Answers, Vec<SocketAddr>)> {
     const HURRIES: &str = "a question without an answer, or a quick answer, makes the next one \
