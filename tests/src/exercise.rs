@@ -920,6 +920,6 @@ mod tests {
         let Verdict::Wrong(fault) = spins else {
             panic!("it is wrong")
         };
-        assert!(fault.what.contains("used the processor"), "{fault}");
+        assert!(fault.what.contains("wanted the processor"), "{fault}");
     }
 }
