@@ -460,7 +460,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
             for_each(texts, |text| {
                 let socket = socket_for(contact)?;
                 let _ = socket.send(text);
-                socket.set_read_timeout(Some(timeout.min(Duration::from_millis(300))))?;
+                socket.set_read_timeout(Some(timeout.min(Duration::from_secs(1))))?;
                 receive(&socket)
             })
         },
@@ -635,7 +635,9 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
         "gives up too early",
         |contact, texts, timeout| {
             for_each(texts, |text| {
-                exchange(&socket_for(contact)?, text, timeout / 10)
+                let most = timeout.saturating_sub(Duration::from_millis(600));
+                let wait = most.max(Duration::from_millis(50));
+                exchange(&socket_for(contact)?, text, wait)
             })
         },
         "given up too early",
