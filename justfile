@@ -18,6 +18,14 @@ rewrite package:
 bench lesson:
     cargo course bench {{lesson}}
 
+# Set hostile peers on a lesson's programs, or on all: just fire 8
+fire *args:
+    cargo course fire {{args}}
+
+# Keep the servers under fire for ten minutes: just soak 8 --minutes 1
+soak *args:
+    cargo course soak {{args}}
+
 # Read the book in the browser; it follows each change of a page. The first time, this builds mdBook.
 book:
     tests/book/build serve

@@ -111,7 +111,7 @@ fn soak(pair: &'static Pair, end: Instant) -> Result<Soaked, String> {
         rounds += 1;
     }
     let usage = before.zip(target.usage());
-    quietly(|| target.interrupt())?;
+    quietly(|| target.terminate())?;
     Ok(Soaked { rounds, usage })
 }
 

@@ -105,7 +105,7 @@ fn visit_with<T>(
         set.expect("a socket takes SO_RCVBUF");
     }
     let addr = listener.local_addr().expect("it is bound");
-    let client = target.start_client(addr, times, typed);
+    let client = target.start_client(addr, target.pair.hasty, times, typed);
     let result = hostile(accept(&listener));
     check_end(client.wait());
     result

@@ -119,7 +119,7 @@ pub fn attack_client(behaviour: Behaviour, target: &Target, scale: Scale) -> Ver
 fn visit<T>(target: &Target, hostile: impl FnOnce(UdpSocket) -> T) {
     let socket = datagrams();
     let addr = socket.local_addr().expect("it is bound");
-    let client = target.start_client(addr, 1, target.pair.typed);
+    let client = target.start_client(addr, target.pair.hasty, 1, target.pair.typed);
     let kept = hostile(socket);
     let ended = client.wait();
     drop(kept);

@@ -133,10 +133,11 @@ fn cell(behaviour: Behaviour, side: Side, target: &Target, scale: Scale) -> Verd
         (Side::Client, false) => clients::attack,
         (Side::Client, true) => datagrams::attack_client,
     };
+    let before = target.usage();
     let verdict = attack(behaviour, target, scale);
     if verdict != Verdict::None {
         target.ordinary();
-        target.check();
+        target.check(behaviour, before);
     }
     verdict
 }
@@ -157,8 +158,10 @@ pub fn quietly<T>(try_it: impl FnOnce() -> T) -> Result<T, String> {
     tried.map_err(|panic| message(&*panic))
 }
 
+/// Its first lines: what follows may be all that a program has printed.
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().cloned();
-    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-    text.unwrap_or_else(|| "it panicked".to_owned())
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let lines: Vec<&str> = text.unwrap_or("it panicked").lines().take(20).collect();
+    lines.join("\n")
 }

@@ -20,6 +20,9 @@ pub const BRIEF: Duration = Duration::from_millis(200);
 /// a server may read on for a moment after it has said no.
 const TOO_MUCH: usize = 1 << 30;
 
+/// The same for lines whose answers nobody reads.
+const TOO_MANY_LINES: usize = 64_000;
+
 /// Behaves so towards the server.
 pub fn attack(behaviour: Behaviour, target: &Target, scale: Scale) -> Verdict {
     let pair = target.pair;
@@ -199,12 +202,12 @@ pub fn deafen(mut stream: &TcpStream, deadline: bool) -> Verdict {
     stream
         .set_write_timeout(Some(time))
         .expect("the timeout is not zero");
-    for _ in 0..TOO_MUCH / line.len() {
+    for _ in 0..TOO_MANY_LINES {
         if let Err(error) = stream.write_all(&line) {
             return verdict(!is_timeout(&error), deadline);
         }
     }
-    panic!("it took {TOO_MUCH} bytes and wanted more");
+    panic!("it took {TOO_MANY_LINES} lines and wanted more");
 }
 
 fn is_timeout(error: &std::io::Error) -> bool {
