@@ -1,0 +1,8 @@
+//! The tests that span the lessons, in one program: most of the time each of them waits, so they
+//! run side by side.
+
+mod book;
+mod command;
+mod fire;
+mod nine_ways;
+mod pages;
