@@ -388,19 +388,6 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
         "came once more, when the third text was out",
     ),
     (
-        "binds the same port again",
-        |contact, texts, timeout| {
-            let mut port = any_port(contact);
-            for_each(texts, |text| {
-                let socket = UdpSocket::bind(port)?;
-                port = socket.local_addr()?;
-                socket.connect(contact)?;
-                exchange(&socket, text, timeout)
-            })
-        },
-        "an answer to an earlier text is taken for the answer to a later one",
-    ),
-    (
         "ends when nobody is there",
         |contact, texts, timeout| {
             let mut replies = Vec::new();
