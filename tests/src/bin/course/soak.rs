@@ -124,8 +124,10 @@ fn judge(soaked: &Soaked) -> Result<String, String> {
         ));
     };
     let line = format!(
-        "{rounds:>6} {:>6} {:>6} {:>6} {:>6} {:>4} {:>4}   clean",
-        before.memory, after.memory, before.files, after.files, before.threads, after.threads
+        "{rounds:>6}   {:>11}   {:>11}   {:>7}   clean",
+        format!("{} → {}", before.memory, after.memory),
+        format!("{} → {}", before.files, after.files),
+        format!("{} → {}", before.threads, after.threads),
     );
     let grown = after.memory > before.memory + GROWTH;
     if grown || (before.files, before.threads) != (after.files, after.threads) {
