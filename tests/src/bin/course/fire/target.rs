@@ -142,7 +142,7 @@ impl Target {
         let (Some(idle), Some(before), Some(now)) = (self.idle, before, self.usage()) else {
             return; // the system does not tell
         };
-        let grown = now.peak - before.peak;
+        let grown = now.peak.saturating_sub(before.peak); // Linux counts it roughly
         let limit = match behaviour {
             Behaviour::Many => GROWTH_BY_A_CROWD,
             _ => GROWTH,
