@@ -14,9 +14,9 @@ test package:
 rewrite package:
     COURSE_REWRITE=1 cargo test -p {{package}} --test lesson the_page
 
-# Measure a lesson's programs beside peers in C and Python: just bench 7
-bench lesson:
-    cargo course bench {{lesson}}
+# Measure the programs beside peers in C and Python: just bench 7, or just bench --write
+bench *args:
+    cargo course bench {{args}}
 
 # Set hostile peers on a lesson's programs, or on all: just fire 8
 fire *args:

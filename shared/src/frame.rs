@@ -10,6 +10,9 @@ use byteorder::{BigEndian, ByteOrder as _, LittleEndian};
 /// How many bytes the length takes.
 const PREFIX: usize = 4;
 
+/// For so many bytes of a body there is room before they come: one allocation for most frames.
+const BELIEVED: usize = 8 * 1024;
+
 /// Which byte of a number goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ByteOrder {
@@ -69,7 +72,7 @@ pub fn write_frame(writer: &mut impl Write, order: ByteOrder, body: &[u8]) -> io
 /// the frame's first byte, which is a good place to end.
 ///
 /// It reads exactly the frame, so what follows is still in the stream. However long the body
-/// claims to be, memory is only taken for bytes that have come.
+/// claims to be: beyond the first 8 KiB, memory is only taken for bytes that have come.
 ///
 /// # Errors
 /// The stream ends inside the frame, the frame is longer than `limit`, or reading fails.
@@ -96,9 +99,9 @@ pub fn read_frame(
         });
     }
 
-    let mut body = Vec::new();
-    let got = reader.take(length.into()).read_to_end(&mut body)?;
     let of = length as usize; // at most `limit`; usize has at least 32 bits where std has sockets
+    let mut body = Vec::with_capacity(of.min(BELIEVED));
+    let got = reader.take(length.into()).read_to_end(&mut body)?;
     if got < of {
         return Err(FrameError::EndInBody { got, of });
     }

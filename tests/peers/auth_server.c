@@ -2,14 +2,11 @@
  *
  * The same work for each client: a nonce from the system, HMAC-MD5, a comparison in constant time,
  * a deadline set anew before each read, a line of log. MD5 is RFC 1321, HMAC RFC 2104. */
-#include <arpa/inet.h>
+#include "listen.h"
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -103,20 +100,11 @@ int main(int argc, char **argv)
 {
     for (int i = 0; i < 64; i++)
         table[i] = (uint32_t)(fabs(sin(i + 1)) * 4294967296.0);
-    struct sockaddr_in addr = {.sin_family = AF_INET};
-    socklen_t size = sizeof addr;
-    int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    addr.sin_port = htons(argc > 1 ? atoi(argv[1]) : 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&addr, size) || listen(listener, 128))
-        return perror("cannot listen"), 1;
-    getsockname(listener, (struct sockaddr *)&addr, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
+    (void)argc;
+    int listener = listen_on(SOCK_STREAM, argv[1], 128);
     for (;;) {
         struct sockaddr_in client;
-        size = sizeof client;
+        socklen_t size = sizeof client;
         int stream = accept(listener, (struct sockaddr *)&client, &size);
         if (stream < 0)
             continue;

@@ -4,13 +4,10 @@
  * A greeting, each line sent back. It drops a client that does not take its reply at once: a real
  * one would keep the rest and wait until the socket can take it. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
+#include "listen.h"
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { MAX_LINE = 8192 };
@@ -55,17 +52,8 @@ static int serve(struct client *client)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET};
-    socklen_t size = sizeof addr;
-    int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1, epoll = epoll_create1(0);
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    addr.sin_port = htons(argc > 1 ? atoi(argv[1]) : 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&addr, size) || listen(listener, 4096))
-        return perror("cannot listen"), 1;
-    getsockname(listener, (struct sockaddr *)&addr, &size);
-    printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
-    fflush(stdout);
+    (void)argc;
+    int listener = listen_on(SOCK_STREAM, argv[1], 4096), epoll = epoll_create1(0);
 
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[64];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);

@@ -2,13 +2,10 @@
  *
  * A thread for each client, a greeting, each line sent back. No limits and no log: the least that
  * such a server can do. */
-#include <arpa/inet.h>
+#include "listen.h"
 #include <pthread.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 struct client {
@@ -52,17 +49,8 @@ static void *handle(void *argument)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in addr = {.sin_family = AF_INET};
-    socklen_t size = sizeof addr;
-    int listener = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    addr.sin_port = htons(argc > 1 ? atoi(argv[1]) : 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener, (struct sockaddr *)&addr, size) || listen(listener, 4096))
-        return perror("cannot listen"), 1;
-    getsockname(listener, (struct sockaddr *)&addr, &size);
-    printf("listening on 127.0.0.1:%d\n", ntohs(addr.sin_port));
-    fflush(stdout);
+    (void)argc;
+    int listener = listen_on(SOCK_STREAM, argv[1], 4096);
 
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);

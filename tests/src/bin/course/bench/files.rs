@@ -7,29 +7,29 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use course::{Server, programs, workspace};
+use course::{Server, has, workspace};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use shared::{Failure, say};
+use shared::Failure;
 
-use super::rounds::{interleave, median, ratio};
+use super::peer::program;
+use super::rounds::interleave;
+use super::table::{Comparison, Unit};
 
 const SIZE: u64 = 1 << 30;
 
-/// Prints the table.
-pub fn run(rounds: u32) -> Result<(), Failure> {
+pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
     let folder = Folder::new().map_err(|e| Failure::new(format!("cannot make the files: {e}")))?;
-    let mut ways: Vec<(&str, Way)> = vec![
-        ("the lesson's pair", ours),
-        ("the same, with its bar on a terminal", ours_with_bar),
+    let mut ways: Vec<(&'static str, Way)> = vec![
+        ("ours", ours),
+        ("ours, its bar on a terminal", ours_with_bar),
         ("cp", copy),
     ];
-    if course::has("python3") {
-        ways.push(("Python pair, blocks of 2,048 bytes", python));
+    if has("python3") {
+        ways.push(("Python, blocks of 2,048", python));
     }
-    if course::has("nc") {
-        ways.push(("nc pair", netcat));
+    if has("nc") {
+        ways.push(("nc", netcat));
     }
-    let load = load().map_or(String::new(), |load| format!(", load before {load}"));
     for (_, way) in &ways {
         way(&folder)?; // so that the memory has been used once
     }
@@ -42,22 +42,36 @@ pub fn run(rounds: u32) -> Result<(), Failure> {
             work.map_or(f64::NAN, |(after, before)| after - before),
         ))
     })?;
-
-    let (kind, gib) = (folder.kind, SIZE as f64 / f64::from(1 << 30));
-    let times = |way: usize| -> Vec<f64> { results[way].iter().map(|r| r.0).collect() };
-    say!("1 GiB from {kind} to {kind}, medians of {rounds} rounds{load}\n");
-    say!("| what | time | GiB/s | processor time | the lesson's pair is faster by |");
-    say!("|---|---|---|---|---|");
-    for (i, (name, _)) in ways.iter().enumerate() {
-        let time = median(times(i));
-        let work = median(results[i].iter().map(|r| r.1));
-        let faster = ratio(&times(i), &times(0));
-        let speed = gib / time;
-        say!("| {name} | {time:.2} s | {speed:.2} | {work:.2} s | {faster:.2} × |");
-    }
+    let named = |part: fn(&(f64, f64)) -> f64| {
+        let parts = results
+            .iter()
+            .map(|rounds| rounds.iter().map(part).collect());
+        ways.iter().map(|way| way.0).zip(parts).collect()
+    };
+    let gib = SIZE as f64 / f64::from(1 << 30);
     let (sender, receiver) = memory(&folder)?;
-    say!("\nmemory (VmHWM): sender {sender}, receiver {receiver}");
-    Ok(())
+    let most = |side: &str, kib: f64| Comparison {
+        what: format!("the most memory of the file's {side}"),
+        unit: Unit::KiB,
+        results: vec![("ours", vec![kib])],
+        goals: &[],
+    };
+    Ok(vec![
+        Comparison {
+            what: format!("a file of {gib} GiB, from {0} to {0}", folder.kind),
+            unit: Unit::Seconds,
+            results: named(|r| r.0),
+            goals: &[("cp", 1.0), ("Python, blocks of 2,048", 3.2)],
+        },
+        Comparison {
+            what: "processor time for it, both sides".to_owned(),
+            unit: Unit::Seconds,
+            results: named(|r| r.1),
+            goals: &[],
+        },
+        most("sender", sender),
+        most("receiver", receiver),
+    ])
 }
 
 /// One way to move the file: how long it took.
@@ -120,10 +134,6 @@ impl Folder {
             "only {size} of {SIZE} bytes were copied"
         )))
     }
-}
-
-fn program(name: &str) -> String {
-    programs().join(name).display().to_string()
 }
 
 fn text(path: &Path) -> &str {
@@ -227,8 +237,8 @@ fn netcat(folder: &Folder) -> Result<Duration, Failure> {
     }
 }
 
-/// The most memory that the sender and the receiver have had at any time.
-fn memory(folder: &Folder) -> Result<(String, String), Failure> {
+/// The most memory that the sender and the receiver have had at any time, in KiB.
+fn memory(folder: &Folder) -> Result<(f64, f64), Failure> {
     let (file, inbox) = (text(&folder.file), text(&folder.inbox));
     let sender = Server::start(&program("file-server"), &["send", file]);
     let mut client = Command::new(program("file-client"));
@@ -250,10 +260,11 @@ fn memory(folder: &Folder) -> Result<(String, String), Failure> {
     Ok((most_memory(sender.pid()), most_memory(receiver.pid())))
 }
 
-fn most_memory(pid: u32) -> String {
+fn most_memory(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or("not known here", str::trim).to_owned()
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    kib.unwrap_or(f64::NAN) // not known here
 }
 
 /// How many seconds the processors have spent on the programs that this one has started and seen
@@ -263,11 +274,4 @@ fn work_of_children() -> Option<f64> {
     let fields = stat.rsplit_once(") ")?.1.split(' ');
     let ticks: Option<Vec<u32>> = fields.skip(13).take(2).map(|n| n.parse().ok()).collect();
     Some(f64::from(ticks?.iter().sum::<u32>()) / 100.0) // told in hundredths of a second
-}
-
-/// How many programs wanted to run at once in the last minute, where the system tells. Where that
-/// is not near 0 before a measurement, others disturb it.
-fn load() -> Option<f64> {
-    let load = fs::read_to_string("/proc/loadavg").ok()?;
-    load.split(' ').next()?.parse().ok()
 }

@@ -1,61 +1,155 @@
-//! `cargo course bench N`: lesson N's programs beside peers in C and Python, in one run.
+//! `cargo course bench`: the lessons' programs beside peers in C and Python, in one run; and what a
+//! learner waits for.
 
+mod cores;
+mod echo;
+mod exchange;
 mod files;
+mod frames;
 mod handshakes;
+mod learner;
+mod page;
 mod peer;
 mod rounds;
+mod table;
 mod threads;
 
 use std::env;
 use std::process::{self, Command};
 
-use course::{Lesson, programs, workspace};
-use shared::Failure;
+use course::{LESSONS, Lesson, programs, workspace};
+use shared::{Failure, say, warn};
 
 use crate::lesson;
+use table::{Comparison, table};
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The lesson's number
+    /// The lesson's number; without it, everything there is to measure
     #[arg(value_parser = lesson)]
-    lesson: &'static Lesson,
+    lesson: Option<&'static Lesson>,
 
     /// How many rounds, of which the median counts
     #[arg(long, value_name = "N", default_value = "7", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
+
+    /// Write the tables into the pages in docs/ instead of showing them
+    #[arg(long, conflicts_with = "lesson")]
+    write: bool,
 }
+
+/// What is measured together.
+struct Topic {
+    /// The number of the lesson; 0 for what belongs to none.
+    lesson: u16,
+    title: &'static str,
+    measure: fn(u32) -> Result<Vec<Comparison>, Failure>,
+}
+
+const TOPICS: &[Topic] = &[
+    Topic {
+        lesson: 1,
+        title: "a one-shot echo",
+        measure: echo::run,
+    },
+    Topic {
+        lesson: 2,
+        title: "requests over TCP",
+        measure: exchange::run_tcp,
+    },
+    Topic {
+        lesson: 3,
+        title: "requests over UDP",
+        measure: exchange::run_udp,
+    },
+    Topic {
+        lesson: 4,
+        title: "requests for the time",
+        measure: exchange::run_time,
+    },
+    Topic {
+        lesson: 6,
+        title: "a file",
+        measure: files::run,
+    },
+    Topic {
+        lesson: 6,
+        title: "frames",
+        measure: frames::run,
+    },
+    Topic {
+        lesson: 7,
+        title: "handshakes",
+        measure: handshakes::run,
+    },
+    Topic {
+        lesson: 8,
+        title: "a thousand clients",
+        measure: threads::run,
+    },
+    Topic {
+        lesson: 0,
+        title: "what a learner waits for",
+        measure: learner::run,
+    },
+];
 
 /// Measures in release builds, which it has Cargo make first.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let measure = match args.lesson.number {
-        6 => files::run,
-        7 => handshakes::run,
-        8 => threads::run,
-        n => return Err(Failure::new(format!("lesson {n} has no benchmark"))),
-    };
+    let wanted = |topic: &&Topic| args.lesson.is_none_or(|l| l.number == topic.lesson);
+    let topics: Vec<&Topic> = TOPICS.iter().filter(wanted).collect();
+    if let (Some(lesson), true) = (args.lesson, topics.is_empty()) {
+        let number = lesson.number;
+        return Err(Failure::new(format!("lesson {number} has no benchmark")));
+    }
     if cfg!(debug_assertions) {
         return run_in_release(args);
     }
-    measure(args.rounds)
+    let machine = page::machine(args.rounds);
+    let mut measured = Vec::new();
+    for topic in topics {
+        warn!("measuring {} ...", topic.title);
+        measured.push((topic.lesson, (topic.measure)(args.rounds)?));
+    }
+    if args.write {
+        return page::write(&machine, &measured);
+    }
+    say!("{machine}\n\n{}", table(&measured).trim_end());
+    Ok(())
 }
 
-/// Builds this program and the lesson's in release, and hands over to that build.
+/// Builds this program and the lessons' in release, and hands over to that build.
 fn run_in_release(args: &Args) -> Result<(), Failure> {
     let failed = |e| Failure::new(format!("cannot run the release build: {e}"));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build
-        .args(["build", "--release", "--bins"])
-        .args(["--package", "course", "--package", args.lesson.package])
-        .current_dir(workspace());
-    if !build.status().map_err(failed)?.success() {
+    build.args([
+        "build",
+        "--release",
+        "--bins",
+        "--examples",
+        "--package",
+        "course",
+    ]);
+    for lesson in LESSONS {
+        if args
+            .lesson
+            .is_none_or(|wanted| wanted.number == lesson.number)
+        {
+            build.args(["--package", lesson.package]);
+        }
+    }
+    let status = build.current_dir(workspace()).status();
+    if !status.map_err(failed)?.success() {
         return Err(Failure::new("cargo could not build in release"));
     }
 
     let release = programs().with_file_name("release").join("course");
     let mut bench = Command::new(release.with_extension(env::consts::EXE_EXTENSION));
-    bench.args(["bench", &args.lesson.number.to_string()]);
+    bench.arg("bench");
+    bench.args(args.lesson.map(|lesson| lesson.number.to_string()));
     bench.args(["--rounds", &args.rounds.to_string()]);
+    bench.args(args.write.then_some("--write"));
     if !bench.status().map_err(failed)?.success() {
         process::exit(1); // it has said why
     }

@@ -1,4 +1,4 @@
-//! Rounds in which every contestant is measured once, medians, and ratios inside a round.
+//! Rounds in which every contestant is measured once, and medians.
 
 use shared::Failure;
 
@@ -27,9 +27,4 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The median of a / b, both from the same round.
-pub fn ratio(a: &[f64], b: &[f64]) -> f64 {
-    median(a.iter().zip(b).map(|(a, b)| a / b))
 }

@@ -6,11 +6,12 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use shared::{Failure, say};
+use shared::Failure;
 use socket2::{Domain, Socket, Type};
 
-use super::peer::{Contestant, Peer, contestants};
-use super::rounds::{interleave, median, ratio};
+use super::peer::{Contestant, Peer, contestants, measure};
+use super::rounds::interleave;
+use super::table::{Comparison, LIMIT, Unit};
 
 const CLIENTS: usize = 1000;
 /// Lines that each client sends and reads back.
@@ -20,12 +21,11 @@ const AHEAD: usize = 64;
 /// No read takes longer, unless the server has lost the client.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Prints the tables.
-pub fn run(rounds: u32) -> Result<(), Failure> {
+pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
     crate::allow_many_files()?;
-    let mut c = vec![("C", "threaded_server")];
+    let mut c = vec![("C", "tests/peers/threaded_server.c")];
     if cfg!(target_os = "linux") {
-        c.push(("C, epoll", "epoll_server"));
+        c.push(("C, epoll", "tests/peers/epoll_server.c"));
     }
     let contestants = contestants(
         "threaded-server",
@@ -33,75 +33,63 @@ pub fn run(rounds: u32) -> Result<(), Failure> {
         &c,
         "lessons/08-threaded-server/peers/threaded_server.py",
     )?;
-    say!("Lesson 8, medians of {rounds} rounds; ratios inside a round.");
-    exchanges(&contestants, rounds)?;
-    burst(&contestants, rounds)?;
-    memory(&contestants, rounds)
-}
-
-fn exchanges(contestants: &[Contestant], rounds: u32) -> Result<(), Failure> {
-    let peers = start(contestants)?;
-    let measure = |i: usize| {
-        let failed = |e| Failure::broken("exchange lines with", peers[i].addr, e);
-        time_exchanges(peers[i].addr).map_err(failed)
+    let exchanges = Comparison {
+        what: format!("{CLIENTS} clients, {EXCHANGES} lines each"),
+        unit: Unit::Seconds,
+        results: measure(&contestants, rounds, |peer| time_exchanges(peer.addr))?,
+        goals: &[("Python", 2.2)],
     };
-    for i in 0..peers.len() {
-        measure(i)?; // so that everything is in the caches
+    let mut comparisons = vec![exchanges, burst(&contestants, rounds)?];
+    if cfg!(target_os = "linux") {
+        comparisons.extend(memory(&contestants, rounds)?);
     }
-    let results = interleave(rounds, peers.len(), measure)?;
-    say!("\n{CLIENTS} clients, {EXCHANGES} lines each");
-    say!("server    seconds   this one : ours");
-    for (contestant, times) in contestants.iter().zip(&results) {
-        let (time, ratio) = (median(times.iter().copied()), ratio(times, &results[0]));
-        say!("{:<8} {time:>8.3}   {ratio:>15.2}", contestant.name);
-    }
-    Ok(())
+    Ok(comparisons)
 }
 
-fn burst(contestants: &[Contestant], rounds: u32) -> Result<(), Failure> {
+fn burst(contestants: &[Contestant], rounds: u32) -> Result<Comparison, Failure> {
     let results = interleave(rounds, contestants.len(), |i| {
         let peer = contestants[i].start()?; // nothing is left of an earlier burst
-        let failed = |e| Failure::broken("connect to", peer.addr, e);
-        time_burst(peer.addr).map_err(failed)
+        time_burst(peer.addr).map_err(|e| Failure::broken("connect to", peer.addr, e))
     })?;
-    say!("\n{CLIENTS} connects at the same moment, until the last greeting");
-    say!("server    seconds   this one : ours   greeted, at least");
-    let times = |results: &[(f64, usize)]| results.iter().map(|r| r.0).collect::<Vec<_>>();
-    let ours = times(&results[0]);
-    for (contestant, results) in contestants.iter().zip(&results) {
-        let times = times(results);
-        let (time, ratio) = (median(times.iter().copied()), ratio(&times, &ours));
-        let greeted = results.iter().map(|r| r.1).min().unwrap_or(0);
-        let name = contestant.name;
-        say!("{name:<8} {time:>8.3}   {ratio:>15.2}   {greeted:>17}");
-    }
-    Ok(())
+    Ok(Comparison {
+        what: format!("{CLIENTS} connects at the same moment, until the last greeting"),
+        unit: Unit::Seconds,
+        results: named(contestants, results),
+        goals: &[],
+    })
 }
 
-fn memory(contestants: &[Contestant], rounds: u32) -> Result<(), Failure> {
+fn memory(contestants: &[Contestant], rounds: u32) -> Result<Vec<Comparison>, Failure> {
     let results = interleave(rounds, contestants.len(), |i| {
         let peer = contestants[i].start()?;
         memory_of_idle(&peer)
             .map_err(|e| Failure::new(format!("cannot measure {}: {e}", contestants[i].name)))
     })?;
-    say!("\nAn idle connection, in KiB (a kernel stack is 16 KiB on x86-64 Linux)");
-    say!("server      RSS   page tables   kernel stack   all in");
-    for (contestant, results) in contestants.iter().zip(&results) {
-        let of = |part: fn(&Memory) -> f64| median(results.iter().map(part));
-        say!(
-            "{:<8} {:>6.1} {:>13.1} {:>14.1} {:>8.1}",
-            contestant.name,
-            of(|m| m.resident),
-            of(|m| m.page_tables),
-            of(|m| m.kernel_stacks),
-            of(|m| m.resident + m.page_tables + m.kernel_stacks),
-        );
-    }
-    Ok(())
+    let comparison = |what: &str, part: fn(&Memory) -> f64| {
+        let parts = results
+            .iter()
+            .map(|rounds| rounds.iter().map(part).collect());
+        Comparison {
+            what: format!("an idle connection: {what}"),
+            unit: Unit::KiB,
+            results: named(contestants, parts.collect()),
+            goals: &[],
+        }
+    };
+    let mut whole = comparison("both, and 16 KiB of kernel stack", |m| {
+        m.resident + m.page_tables + m.kernel_stacks
+    });
+    whole.results.push((LIMIT, vec![30.0; results[0].len()]));
+    whole.goals = &[(LIMIT, 1.0)];
+    Ok(vec![
+        comparison("memory (RSS)", |m| m.resident),
+        comparison("page tables", |m| m.page_tables),
+        whole,
+    ])
 }
 
-fn start(contestants: &[Contestant]) -> Result<Vec<Peer>, Failure> {
-    contestants.iter().map(Contestant::start).collect()
+fn named(contestants: &[Contestant], results: Vec<Vec<f64>>) -> Vec<(&'static str, Vec<f64>)> {
+    contestants.iter().map(|c| c.name).zip(results).collect()
 }
 
 /// Seconds from the first connect to the last echo.
@@ -136,8 +124,8 @@ fn connect_all(addr: SocketAddr) -> io::Result<Vec<TcpStream>> {
     Ok(streams)
 }
 
-/// Seconds until the last greeting, and how many were greeted.
-fn time_burst(addr: SocketAddr) -> io::Result<(f64, usize)> {
+/// Seconds until the last greeting.
+fn time_burst(addr: SocketAddr) -> io::Result<f64> {
     let start = Instant::now();
     let mut streams = Vec::with_capacity(CLIENTS);
     for _ in 0..CLIENTS {
@@ -154,7 +142,11 @@ fn time_burst(addr: SocketAddr) -> io::Result<(f64, usize)> {
         stream.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
         greeted += usize::from(read_line(stream).is_ok());
     }
-    Ok((start.elapsed().as_secs_f64(), greeted))
+    if greeted < CLIENTS {
+        let message = format!("only {greeted} of {CLIENTS} clients were greeted");
+        return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+    }
+    Ok(start.elapsed().as_secs_f64())
 }
 
 /// Reads to the end of one line, of which nothing else follows yet.
