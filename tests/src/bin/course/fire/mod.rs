@@ -10,6 +10,7 @@ mod target;
 use std::any::Any;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 use std::time::Instant;
 
 use anstyle::AnsiColor;
@@ -30,14 +31,13 @@ pub struct Args {
     #[arg(value_parser = lesson)]
     lesson: Option<&'static Lesson>,
 
-    /// With fewer clients and less to send, as in cargo test
+    /// With fewer clients and less to send, all programs at the same time, as in cargo test
     #[arg(long)]
     quick: bool,
 }
 
 /// Prints the table, cell by cell.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let scale = if args.quick { QUICK } else { FULL };
     let pairs = prepare(args.lesson)?;
 
     say!("Hostile peers, each followed by an ordinary exchange:\n");
@@ -47,17 +47,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let names = BEHAVIOURS.iter().map(|(_, name, _)| format!(" {name:>5}"));
     say!("\n{:<19}{}", "", names.collect::<String>());
     let start = Instant::now();
-    let mut cells = 0;
-    let mut failures = Vec::new();
-    for pair in pairs {
-        for side in [Side::Server, Side::Client] {
-            cells += row(pair, side, scale, &mut failures);
-        }
-    }
+    let tried = if args.quick {
+        quick_rows(&pairs)
+    } else {
+        let rows = pairs
+            .iter()
+            .flat_map(|pair| [(pair, Side::Server), (pair, Side::Client)]);
+        rows.map(|(pair, side)| row(pair, side, FULL, show))
+            .collect()
+    };
     say!("\n  ok     it ended the matter itself, at its deadline if need be");
     say!("  waits  it has no deadline, by design: it waited until the peer left");
     say!("  -      there is no such thing here");
+    let cells: usize = tried.iter().map(|row| row.cells).sum();
     say!("\n{cells} cells in {:.0} s", start.elapsed().as_secs_f64());
+    let failures: Vec<&String> = tried.iter().flat_map(|row| &row.failures).collect();
     for failure in &failures {
         say!("\n{failure}");
     }
@@ -65,6 +69,34 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         0 => Ok(()),
         n => Err(Failure::new(format!("{n} of {cells} cells failed"))),
     }
+}
+
+/// The rows of all pairs, which are tried at the same time: most of it is waiting.
+fn quick_rows(pairs: &[&'static Pair]) -> Vec<Row> {
+    let two_rows = |pair: &'static Pair| {
+        [Side::Server, Side::Client].map(|side| {
+            let mut line = String::new();
+            let row = row(pair, side, QUICK, |cell| line.push_str(cell));
+            (line, row)
+        })
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = pairs
+            .iter()
+            .map(|&pair| scope.spawn(move || two_rows(pair)))
+            .collect();
+        let mut rows = Vec::new();
+        for worker in workers {
+            let two = worker
+                .join()
+                .unwrap_or_else(|panic| panic::resume_unwind(panic));
+            for (line, row) in two {
+                show(&line);
+                rows.push(row);
+            }
+        }
+        rows
+    })
 }
 
 /// Builds the programs and returns the pairs of a lesson, or of all.
@@ -89,11 +121,18 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
     Ok(pairs)
 }
 
-/// Prints one program's row. Returns how many cells were tried.
-fn row(pair: &'static Pair, side: Side, scale: Scale, failures: &mut Vec<String>) -> usize {
+/// What became of a program.
+struct Row {
+    /// How many cells were tried.
+    cells: usize,
+    failures: Vec<String>,
+}
+
+/// Tries every behaviour on one program, and shows its line of the table piece by piece.
+fn row(pair: &'static Pair, side: Side, scale: Scale, mut show: impl FnMut(&str)) -> Row {
     let name = pair.row(side);
     show(&format!("{name:<19}"));
-    let mut cells = 0;
+    let (mut cells, mut failures) = (0, Vec::new());
     let mut target = None;
     for &(behaviour, column, _) in BEHAVIOURS {
         let tried = quietly(|| {
@@ -113,8 +152,8 @@ fn row(pair: &'static Pair, side: Side, scale: Scale, failures: &mut Vec<String>
         cells += usize::from(word != "-");
         show(&paint(colour.on_default(), &format!(" {word:>5}")));
     }
-    say!("");
-    cells
+    show("\n");
+    Row { cells, failures }
 }
 
 /// Shows a part of a line at once.
