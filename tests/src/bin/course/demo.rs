@@ -10,7 +10,7 @@ use crate::{build, paint};
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
 pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
-    build(&[lesson])?;
+    build(Some(lesson))?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
     let session = sessions

@@ -93,26 +93,28 @@ fn paint(style: Style, text: &str) -> String {
     }
 }
 
-/// Has Cargo build the programs of the lessons, and show that it does.
-fn build(lessons: &[&Lesson]) -> Result<(), Failure> {
+/// Has Cargo build the programs of a lesson, or of all, and show that it does.
+fn build(lesson: Option<&Lesson>) -> Result<(), Failure> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = process::Command::new(cargo);
     build.args(["build", "--bins"]).current_dir(workspace());
     if !cfg!(debug_assertions) {
         build.arg("--release"); // as this program was built, so that they lie beside it
     }
-    for lesson in lessons {
-        build.args(["--package", lesson.package]);
-    }
+    match lesson {
+        Some(lesson) => build.args(["--package", lesson.package]),
+        // Just as for `cargo test`. With other features of what they depend on, Cargo would put new
+        // programs in the place of those that a test just uses.
+        None => build.args(["--workspace", "--examples"]),
+    };
     let status = build
         .status()
         .map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
     if status.success() {
         return Ok(());
     }
-    let packages: Vec<&str> = lessons.iter().map(|lesson| lesson.package).collect();
-    let packages = packages.join(", ");
-    Err(Failure::new(format!("cargo could not build {packages}")))
+    let what = lesson.map_or("the lessons", |lesson| lesson.package);
+    Err(Failure::new(format!("cargo could not build {what}")))
 }
 
 /// A thousand connections are a thousand open files. The programs that are started inherit this.

@@ -115,9 +115,7 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
         }
     }
     allow_many_files()?;
-    // All of them each time: Cargo might build one alone with other features of what it depends on,
-    // and put a new program in the place of one that another call just uses.
-    build(&LESSONS.iter().collect::<Vec<_>>())?;
+    build(None)?;
     Ok(pairs)
 }
 
