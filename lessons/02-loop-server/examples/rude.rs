@@ -65,7 +65,7 @@ fn misbehave(manner: Manner, mut stream: TcpStream) -> io::Result<()> {
             say!("sent 5 bytes; closing with the echo unread");
         }
         Manner::Reset => {
-            // With a linger time of zero, closing sends RST (man 7 socket, SO_LINGER).
+            // With a linger time of zero, closing sends RST (tried on Linux; man 7 socket names the option).
             socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             say!("connected; resetting the connection");
         }
