@@ -208,7 +208,7 @@ impl Server {
         (lines.stdout.join("\n"), lines.stderr.join("\n"))
     }
 
-    /// How much time the processors have spent on it (Linux: `man 5 proc_pid_stat`).
+    /// How much time the processors have spent on it (Linux: `man 5 proc`, /proc/pid/stat).
     ///
     /// # Panics
     /// If the system does not tell.

@@ -67,7 +67,7 @@ fn run(args: Args) -> Result<(), Failure> {
     })
 }
 
-/// What Linux says of this process's memory, in KiB (`man 5 proc_pid_status`).
+/// What Linux says of this process's memory, in KiB (`man 5 proc`, /proc/pid/status).
 struct Memory {
     virtual_size: f64,
     resident: f64,

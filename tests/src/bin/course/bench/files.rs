@@ -268,7 +268,7 @@ fn most_memory(pid: u32) -> f64 {
 }
 
 /// How many seconds the processors have spent on the programs that this one has started and seen
-/// end (Linux: `man 5 proc_pid_stat`, cutime and cstime).
+/// end (Linux: `man 5 proc`, /proc/pid/stat: cutime and cstime).
 fn work_of_children() -> Option<f64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let fields = stat.rsplit_once(") ")?.1.split(' ');

@@ -164,7 +164,7 @@ fn read_line(mut stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// What Linux says of a process's memory, in KiB (`man 5 proc_pid_status`).
+/// What Linux says of a process's memory, in KiB (`man 5 proc`, /proc/pid/status).
 struct Memory {
     resident: f64,
     page_tables: f64,
