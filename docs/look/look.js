@@ -9,7 +9,12 @@
     const draw = async () => {
         if (isDark() === drawnDark) return;
         drawnDark = isDark();
-        mermaid.initialize({ startOnLoad: false, theme: drawnDark ? "dark" : "default" });
+        const theme = drawnDark ? "dark" : "default";
+        // Mermaid's own grey on grey is hard to read.
+        const themeVariables = drawnDark
+            ? { edgeLabelBackground: "#2c313c", noteBkgColor: "#3b4252", noteTextColor: "#eee" }
+            : {};
+        mermaid.initialize({ startOnLoad: false, theme, themeVariables });
         blocks.forEach((block, i) => {
             block.removeAttribute("data-processed");
             block.textContent = sources[i];
@@ -23,9 +28,24 @@
     draw();
     new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ["class"] });
 
-    // An option such as -n must not be cut behind its hyphen. In a table there is less room.
+    // A word of code stays whole: --nodelay must not be cut behind a hyphen. A path may be cut
+    // behind a slash, a long row of calls before a dot, a call with a long name behind its bracket.
     for (const code of document.querySelectorAll(":not(pre) > code")) {
-        const most = code.closest("table") ? 10 : 24;
-        if (code.textContent.length <= most) code.style.whiteSpace = "nowrap";
+        if (code.childElementCount > 0) continue;
+        const words = code.textContent.split(/(\s+)/);
+        code.replaceChildren();
+        for (const word of words) {
+            if (!word.trim()) {
+                code.append(word);
+                continue;
+            }
+            for (const piece of word.split(/(?<=\/)|(?<=.{10})(?=\.\w+\()|(?<=\w{20}\()/)) {
+                const whole = document.createElement("span");
+                whole.style.whiteSpace = "nowrap";
+                whole.textContent = piece;
+                code.append(whole, document.createElement("wbr"));
+            }
+            code.lastChild.remove(); // the end of a word is no place to cut: a full stop may follow
+        }
     }
 })();

@@ -1,6 +1,7 @@
 // Shows the built book as a browser does: every page, on a desk and on a phone, in the light and
-// the dark theme. Reports what the console says, what is wider than the screen, and diagrams that
-// were not drawn; the pictures are in target/book-look, for somebody to look at.
+// the dark theme. Reports what the console says, what is wider than the screen, code that is cut
+// inside a word, and diagrams that were not drawn; the pictures are in target/book-look, for
+// somebody to look at.
 //
 //   apt install chromium && npm install --prefix target/book-look playwright-core@1.56.1
 //   tests/book/build && node tests/book/look.mjs
@@ -49,6 +50,7 @@ for (const { view, ...settings } of views) {
       [...document.querySelectorAll("pre.mermaid")].every((block) => block.querySelector("svg")),
     );
     const found = await page.evaluate(() => {
+      for (const answer of document.querySelectorAll("details")) answer.open = true;
       const wide = document.documentElement.scrollWidth - window.innerWidth;
       const failed = document.querySelectorAll("pre.mermaid svg[aria-roledescription=error]");
       // A table or block may be scrolled; anything else must fit.
@@ -56,11 +58,39 @@ for (const { view, ...settings } of views) {
         const scrolls = element.closest("pre, .table-wrapper, svg");
         return !scrolls && element.getBoundingClientRect().right > window.innerWidth + 1;
       });
-      return { wide, failed: failed.length, cut: cut.map((element) => element.outerHTML.slice(0, 90)) };
+      // On a desk nothing but code is so wide that it must be scrolled.
+      const blocks = [...document.querySelectorAll("main .table-wrapper, main pre.mermaid")];
+      const scrolled = blocks.filter((block) => block.scrollWidth > block.clientWidth + 1);
+      // Nor is a word of code in a sentence broken; look.js says where it may be.
+      const broken = [];
+      for (const code of document.querySelectorAll("main :not(pre) > code")) {
+        const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+          for (const { 0: word, index } of texts.currentNode.data.matchAll(/\S+/g)) {
+            const range = document.createRange();
+            range.setStart(texts.currentNode, index);
+            range.setEnd(texts.currentNode, index + word.length);
+            const lines = new Set([...range.getClientRects()].map((rect) => rect.top));
+            if (lines.size > 1) broken.push(word);
+          }
+        }
+      }
+      const begin = (element) => element.outerHTML.slice(0, 90);
+      return {
+        wide,
+        failed: failed.length,
+        cut: cut.map(begin),
+        scrolled: scrolled.map((block) => block.textContent.trim().slice(-90)),
+        broken,
+      };
     });
     if (found.wide > 0) complain(where, `${found.wide} pixels wider than the screen`);
     if (found.failed > 0) complain(where, `${found.failed} diagrams were not drawn`);
     for (const element of found.cut) complain(where, "is cut:", element);
+    if (view === "desk") {
+      for (const block of found.scrolled) complain(where, "must be scrolled: …", block);
+    }
+    for (const code of found.broken) complain(where, "code is broken:", code);
     const picture = `${output}/${view}-${name.replace(".html", ".png")}`;
     await page.screenshot({ path: picture, fullPage: true });
     await page.close();
