@@ -47,9 +47,9 @@ impl Failure {
                 "another program listens there, perhaps this server in another terminal; \
                  stop it, or let the system choose a free port: --addr 127.0.0.1:0",
             ),
-            ErrorKind::PermissionDenied => failure.hint(
-                "most systems keep the ports below 1024 for the administrator; choose a higher one",
-            ),
+            ErrorKind::PermissionDenied => {
+                failure.hint("a port below 1024 may need the administrator; choose a higher one")
+            }
             ErrorKind::AddrNotAvailable => failure.hint(
                 "no network interface of this machine has this address; \
                  127.0.0.1 is for programs on this machine, 0.0.0.0 for everybody who can reach it",
@@ -102,7 +102,7 @@ impl Failure {
             ErrorKind::UnexpectedEof => {
                 failure.hint("the other side has ended; its terminal may tell why")
             }
-            // A timeout of a socket is WouldBlock on Unix and TimedOut on Windows.
+            // A timeout of a socket is WouldBlock on Unix and may be TimedOut on Windows (std).
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 failure.hint("nothing came in time; is the other side busy with somebody else?")
             }

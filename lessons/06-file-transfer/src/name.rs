@@ -36,7 +36,8 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// `NUL`, `com1.txt` and so on: Windows means the device, whatever the extension.
+/// `NUL`, `com1.txt` and so on: Windows means the device, whatever the extension. (The list is
+/// Microsoft's, in "Naming Files, Paths, and Namespaces"; it was not tried here.)
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end();
     let stem = stem.to_ascii_uppercase();

@@ -79,7 +79,8 @@ fn reply(socket: &UdpSocket, sender: SocketAddr) -> Result<bool, Failure> {
 /// No error of a UDP socket is a reason to stop.
 fn receive_failed(error: &io::Error) {
     match error.kind() {
-        // An earlier reply found nobody. Windows reports that here, and the next datagram is fine.
+        // An earlier reply found nobody. Windows may report that here (says Microsoft's page on
+        // recvfrom; not tried), and the next datagram is fine.
         ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {}
         _ => {
             warn!("cannot receive: {error}");

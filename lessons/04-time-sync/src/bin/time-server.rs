@@ -67,7 +67,8 @@ fn run(args: Args) -> Result<(), Failure> {
 /// No error of a UDP socket is a reason to stop.
 fn receive_failed(error: &io::Error) {
     match error.kind() {
-        // An earlier answer found nobody. Windows reports that here, and the next datagram is fine.
+        // An earlier answer found nobody. Windows may report that here (says Microsoft's page on
+        // recvfrom; not tried), and the next datagram is fine.
         ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused => {}
         _ => {
             warn!("cannot receive: {error}");
