@@ -5,6 +5,7 @@
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
 //! - [`Reserved`] is an address at which nobody listens.
+//! - [`exited`] waits for a program that a test has started by itself.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
@@ -29,6 +30,7 @@ mod terminal;
 use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Output};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -192,6 +194,20 @@ pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     };
     buffer.truncate(n);
     (buffer, sender)
+}
+
+/// Waits until a program has exited by itself: its status, and what it wrote into the pipes that it
+/// still has.
+///
+/// # Panics
+/// If it runs on.
+#[track_caller]
+pub fn exited(child: Child) -> Output {
+    let (sender, exited) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let output = exited.recv_timeout(PATIENCE);
+    let output = output.expect("waited for a program to exit");
+    output.expect("the program is our child")
 }
 
 /// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.

@@ -8,7 +8,7 @@ use std::process::{self, Stdio};
 use std::thread;
 
 use assert_cmd::Command;
-use course::{PATIENCE, Reserved, Server, accept, connect, reset};
+use course::{PATIENCE, Reserved, Server, accept, connect, exited, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -277,7 +277,7 @@ fn ends_quietly_when_nobody_reads_its_output() {
     io::copy(&mut &stream, &mut io::sink()).expect("the client half-closes");
     stream.write_all(b"hello").expect("the client reads");
     drop(stream);
-    let output = child.wait_with_output().expect("the client is our child");
+    let output = exited(child);
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use course::{PATIENCE, Reserved, Server, datagrams, receive};
+use course::{PATIENCE, Reserved, Server, datagrams, exited, receive};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -523,11 +523,7 @@ fn ends_quietly_when_nobody_reads_its_output() {
     drop(child.stdout.take());
     drop(stdin);
     friend.send_to(b"hello", client).expect("the client waits");
-    let (done, ended) = mpsc::channel();
-    thread::spawn(move || done.send(child.wait_with_output()));
-    let output = ended.recv_timeout(PATIENCE);
-    let output = output.expect("waited for the client to exit");
-    let output = output.expect("the client is our child");
+    let output = exited(child);
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

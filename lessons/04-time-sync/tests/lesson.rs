@@ -6,13 +6,12 @@ use std::collections::HashSet;
 use std::env::consts::EXE_EXTENSION;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{self, Stdio};
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use course::{PATIENCE, Reserved, Server, datagrams, receive};
+use course::{PATIENCE, Reserved, Server, datagrams, exited, receive};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -570,11 +569,7 @@ fn ends_quietly_when_nobody_reads_its_output() {
     let (_, client) = receive(&socket);
     drop(child.stdout.take());
     socket.send_to(b"noon", client).expect("the client waits");
-    let (done, ended) = mpsc::channel();
-    thread::spawn(move || done.send(child.wait_with_output()));
-    let output = ended.recv_timeout(PATIENCE);
-    let output = output.expect("waited for the client to exit");
-    let output = output.expect("the client is our child");
+    let output = exited(child);
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }

@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::process::{self, Stdio};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, reset};
+use course::{PATIENCE, Server, accept, connect, exited, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -358,7 +358,7 @@ fn ends_quietly_when_nobody_reads_its_output() {
     drop(child.stdout.take());
     stream.write_all(ALL.as_bytes()).expect("the client reads");
     drop(stream);
-    let output = child.wait_with_output().expect("the client is our child");
+    let output = exited(child);
     assert!(output.status.success(), "{}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
