@@ -172,6 +172,9 @@ pub fn check(steps: impl FnOnce(&Trial) -> Step + Send + 'static) -> Verdict {
     };
     thread::spawn(move || {
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| steps(&trial)));
+        if !matches!(outcome, Ok(Ok(()))) {
+            trial.keep_last_port();
+        }
         let _ = report.send(Report::Outcome(outcome.ok()));
     });
 
@@ -291,6 +294,13 @@ impl Trial {
             Ok((listener, addr))
         };
         listen().map_err(no_port)
+    }
+
+    /// Keeps the port of the last listener for good. A wrong function may still be connecting to it
+    /// when the check is over, and must not come to a server of another test.
+    fn keep_last_port(&self) {
+        let mut ports = self.ports.lock().unwrap_or_else(|e| e.into_inner());
+        std::mem::forget(ports.pop_back());
     }
 
     /// Runs a learner's function in a thread of its own.
@@ -874,6 +884,27 @@ mod tests {
         });
         if let Verdict::Wrong(fault) = verdict {
             panic!("{fault}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_wrong_function_keeps_the_port_of_its_check() {
+        let (tell, told) = mpsc::channel();
+        let verdict = check(move |trial| {
+            let (_, addr) = trial.listen()?;
+            tell.send(addr).expect("the test waits for it");
+            Err(Fault::new("wrong"))
+        });
+        assert!(matches!(verdict, Verdict::Wrong(_)));
+        let addr = told.recv().expect("it was sent");
+        // Again and again, because the check's thread may not have ended yet. Without
+        // SO_REUSEADDR, which std sets, nobody can bind a port that somebody has.
+        for _ in 0..1000 {
+            use socket2::{Domain, Socket, Type};
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("it is a socket");
+            let taken = socket.bind(&addr.into()).expect_err("somebody has it");
+            assert_eq!(taken.kind(), ErrorKind::AddrInUse);
         }
     }
 

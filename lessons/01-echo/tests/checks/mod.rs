@@ -260,7 +260,7 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
 
     #[cfg(target_os = "linux")] // elsewhere a full queue refuses at once
     {
-        let full = full_queue()?;
+        let full = full_queue(trial)?;
         let addr = full.addr;
         let attempt = trial.start(move || ask(addr, b"hello", LIMIT));
         in_time(
@@ -290,30 +290,25 @@ fn dribble(mut slow: Peer) -> Duration {
 #[cfg(target_os = "linux")]
 struct FullQueue {
     addr: SocketAddr,
-    _listener: socket2::Socket,
+    _listener: TcpListener,
     _queued: Vec<TcpStream>,
 }
 
 #[cfg(target_os = "linux")]
-fn full_queue() -> Step<FullQueue> {
-    let full = || -> io::Result<FullQueue> {
-        use socket2::{Domain, Socket, Type};
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
-        listener.listen(0)?;
-        let addr = listener.local_addr()?.as_socket();
-        let addr = addr.ok_or_else(|| io::Error::other("not an IP address"))?;
-        let mut queued = Vec::new();
-        while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
-            queued.push(stream);
-        }
-        Ok(FullQueue {
-            addr,
-            _listener: listener,
-            _queued: queued,
-        })
-    };
-    full().map_err(|e| Fault::new(format!("the check could not fill a queue: {e}")))
+fn full_queue(trial: &Trial) -> Step<FullQueue> {
+    let (listener, addr) = trial.listen()?;
+    // A second call of listen only changes the length of the queue.
+    let shortened = socket2::SockRef::from(&listener).listen(0);
+    shortened.map_err(|e| Fault::new(format!("the check could not shorten a queue: {e}")))?;
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&addr, Duration::from_millis(200)) {
+        queued.push(stream);
+    }
+    Ok(FullQueue {
+        addr,
+        _listener: listener,
+        _queued: queued,
+    })
 }
 
 /// 1.3 Reply and close.
