@@ -212,6 +212,24 @@ fn exercise_1_2_is_proved() {
                 "your function panicked at",
             ),
             (
+                "sets a timeout of zero",
+                |addr, message, limit| {
+                    let deadline = Instant::now() + limit;
+                    let mut stream = send(addr, message, limit, true)?;
+                    let mut answer = Vec::new();
+                    let mut buffer = [0; 1024];
+                    loop {
+                        let left = deadline.saturating_duration_since(Instant::now());
+                        stream.set_read_timeout(Some(left)).map_err(explain)?;
+                        match stream.read(&mut buffer).map_err(explain)? {
+                            0 => return Ok(answer),
+                            n => answer.extend_from_slice(&buffer[..n]),
+                        }
+                    }
+                },
+                "set_read_timeout refuses a time of zero",
+            ),
+            (
                 "connects without a limit",
                 |addr, message, limit| {
                     let deadline = Instant::now() + limit;
