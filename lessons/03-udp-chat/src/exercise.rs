@@ -33,7 +33,8 @@ pub fn answer(socket: &UdpSocket, datagrams: usize) {
 ///   sent when the answer is there, or when there will be none.
 /// - The answer is the first datagram that comes from `contact`, and from nobody else. It has 0
 ///   to 65,507 bytes, which need not be UTF-8.
-/// - A text waits for at most `timeout`, and a little more, whatever strangers send meanwhile.
+/// - A text waits for at most `timeout`, which is not zero, and a little more, whatever strangers
+///   send meanwhile.
 /// - What answers an earlier text is never taken for the answer to a later one, neither when it
 ///   comes late nor when it comes twice. Nothing in a datagram says which text it answers.
 /// - What became of a text: [`Reply::Answer`], or

@@ -596,7 +596,38 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 exchange(&socket, text, timeout)
             })
         },
-        "bound to an IPv4 address",
+        "must be bound to an address of the same kind",
+    ),
+    (
+        "binds to [::]:0 for everybody",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = UdpSocket::bind("[::]:0")?;
+                socket.connect(contact)?;
+                socket.send(text)?;
+                receive_from(&socket, contact, timeout)
+            })
+        },
+        "shared::any_port(contact) gives", // not every system gets as far as Linux
+    ),
+    (
+        "sets a timeout of zero",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                socket.send(text)?;
+                let deadline = Instant::now() + timeout;
+                loop {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    socket.set_read_timeout(Some(left))?;
+                    match receive(&socket) {
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                        result => return result,
+                    }
+                }
+            })
+        },
+        "set_read_timeout refuses a time of zero",
     ),
     (
         "asks again and again",

@@ -25,6 +25,7 @@ const TOO_LATE: &str = "docs/03-udp-chat.md: The answer comes too late";
 const TWO_PEOPLE: &str = "docs/03-udp-chat.md: Two people at once";
 const STRANGER: &str = "docs/03-udp-chat.md: A stranger writes";
 const SHORT_BUFFER: &str = "docs/03-udp-chat.md: A short buffer";
+const EXERCISE_3_2: &str = "docs/03-udp-chat.md: 3.2 ★★ A client that never hangs";
 const EXERCISE_3_3: &str = "docs/03-udp-chat.md: 3.3 ★★★ Strangers and control characters kept out";
 
 /// A moment in which the other side does something: its pace, not a wait for anything.
@@ -246,28 +247,58 @@ fn is_answer(reply: &Reply, expected: &[u8], what: &str) -> Step {
     }
 }
 
+const NOBODY_ELSE: &str = "a stranger's datagram is taken for the answer: connect keeps strangers \
+    out, and comparing the sender's IP address and port does";
+
+const NOT_TAKEN: &str = "the answer is not taken for one, because its sender is compared with \
+    something else than the contact: a socket that is bound to [::]:0 sees 127.0.0.1 as \
+    ::ffff:127.0.0.1; shared::any_port(contact) gives the address to bind to";
+
+const FAMILY: &str = "the socket must be bound to an address of the same kind as the contact's, \
+    0.0.0.0:0 for IPv4 and [::]:0 for IPv6: shared::any_port(contact) gives it";
+
 fn asks_one_after_another(trial: &Trial, converse: Converse) -> Step {
-    const NOBODY_ELSE: &str = "a datagram from another address than the contact's is taken: \
-        compare IP address and port, or connect";
     let mut contact = trial.correspondent()?;
     let mut stranger = trial.correspondent()?;
     let too_long = vec![b'x'; 65_508];
     let texts: [&[u8]; 4] = [b"who are you?", b"", &too_long, b"last"];
     let attempt = begin(trial, converse, contact.addr(), &texts, AMPLE);
 
-    let client = text(&contact, texts[0]).read(THE_IDEA)?;
+    let client = text(&contact, texts[0]).cause(FAMILY).read(READ_THE_CODE)?;
+    const WAITS: &str = "before its answer has come, no other text should be sent";
+    thread::sleep(MOMENT);
+    contact
+        .expect_nothing(WAITS)
+        .cause("all texts are sent at once")
+        .read(THE_IDEA)?;
     stranger.send_to(b"I am your contact", client)?;
     thread::sleep(MOMENT);
     contact
-        .expect_nothing("before its answer has come, no other text should be sent")
-        .cause("a stranger's datagram is taken for the answer, or all texts are sent at once")
-        .read(STRANGER)?;
+        .expect_nothing(WAITS)
+        .when("a stranger had written before the contact did")
+        .cause(NOBODY_ELSE)
+        .read(READ_THE_CODE)?;
     let long: Vec<u8> = (0..=250).cycle().take(65_507).collect();
     contact.send_to(&long, client)?;
 
-    let client = text(&contact, texts[1])
-        .cause("the empty text is left out, or what came in several datagrams' time is lost")
-        .read(PREDICT)?;
+    let client = match contact.receive()? {
+        Some((came, client)) if came.is_empty() => client,
+        Some((came, _)) => {
+            return Err(Fault::new(format!(
+                "the second text was empty: {SENT}, but {} came",
+                show(&came)
+            ))
+            .cause("the empty text is left out")
+            .read(PREDICT));
+        }
+        None => {
+            return Err(Fault::new(
+                "the contact had answered with 65507 bytes, and the second text did not come",
+            )
+            .cause(NOT_TAKEN)
+            .read(READ_THE_CODE));
+        }
+    };
     contact.send_to(b"", client)?;
     let client = text(&contact, texts[3])
         .when("the second text was answered with an empty datagram; the third was too long to be sent")
@@ -278,11 +309,11 @@ fn asks_one_after_another(trial: &Trial, converse: Converse) -> Step {
         .read(PREDICT)?;
     contact.send_to(b"bye", client)?;
     let came = attempt.result().read(READ_THE_CODE)?;
-    contact.expect_nothing(SENT).read(TOO_LATE)?;
+    contact.expect_nothing(SENT).read(EXERCISE_3_2)?;
 
     let came = replies(came, 4).read(READ_THE_CODE)?;
     is_answer(&came[0], &long, "the contact answered with 65507 bytes")
-        .cause("the buffer is too short; or a stranger's datagram is taken")
+        .cause("the buffer is too short")
         .read(SHORT_BUFFER)?;
     is_answer(&came[1], b"", "the contact answered with an empty datagram")
         .cause("a length of 0 is an answer")
@@ -297,8 +328,8 @@ fn asks_one_after_another(trial: &Trial, converse: Converse) -> Step {
             .read("docs/03-udp-chat.md: On the wire"));
     }
     is_answer(&came[3], b"bye", "the last text was answered")
-        .cause(NOBODY_ELSE)
-        .read(STRANGER)
+        .cause("an earlier text that failed leaves something behind, such as a socket that is gone")
+        .read(READ_THE_CODE)
 }
 
 /// A reply without its bytes, which may be many.
@@ -341,15 +372,21 @@ fn waits_no_longer(trial: &Trial, converse: Converse) -> Step {
     };
     contact
         .expect_nothing(SENT)
-        .cause("after the timeout the text is sent once more")?;
-    match &replies(came, 1)?[0] {
+        .cause("after the timeout the text is sent once more")
+        .read(EXERCISE_3_2)?;
+    let reply = &replies(came, 1)?[0];
+    let fault = Fault::new(format!(
+        "the contact was silent, strangers were not: expected Silence, got {}",
+        name(reply)
+    ));
+    match reply {
         Reply::Silence => Ok(()),
-        other => Err(Fault::new(format!(
-            "the contact was silent, strangers were not: expected Silence, got {}",
-            name(other)
-        ))
-        .cause("a timeout is WouldBlock on Unix and TimedOut on Windows")),
+        Reply::Answer(_) => Err(fault.cause(NOBODY_ELSE)),
+        Reply::Failed(error) if error.kind() == ErrorKind::InvalidInput => Err(fault
+            .cause("set_read_timeout refuses a time of zero: when nothing is left, it is Silence")),
+        _ => Err(fault.cause("a timeout is WouldBlock on Unix and TimedOut on Windows")),
     }
+    .read(READ_THE_CODE)
 }
 
 fn hears_that_nobody_is_there(trial: &Trial, converse: Converse) -> Step {
@@ -400,7 +437,8 @@ fn late_answers(trial: &Trial, converse: Converse, same_port: &Cell<bool>) -> St
     attempt.expect_idle(Duration::from_millis(150)).cause(
         "the socket is asked again and again (set_nonblocking, or a very short timeout) instead \
          of waited for",
-    )?;
+    )
+    .read(READ_THE_CODE)?;
     contact
         .expect_nothing("the timeout of 0.7 s was not over yet")
         .cause("a text is given up too early")?;
@@ -443,13 +481,12 @@ fn speaks_ipv6(trial: &Trial, converse: Converse) -> Step {
         return Ok(()); // this machine has no IPv6
     };
     let attempt = begin(trial, converse, contact.addr(), &[b"hello"], AMPLE);
-    const BOUND: &str = "a socket that is bound to an IPv4 address cannot write to an IPv6 address";
     let client = text(&contact, b"hello")
         .when("the contact was at [::1]")
-        .cause(BOUND)?;
+        .cause(FAMILY)?;
     contact.send_to(b"world", client)?;
     let came = replies(attempt.result()?, 1)?;
-    is_answer(&came[0], b"world", "the contact was at [::1]").cause(BOUND)
+    is_answer(&came[0], b"world", "the contact was at [::1]").cause(FAMILY)
 }
 
 /// 3.3 Strangers and control characters kept out.
