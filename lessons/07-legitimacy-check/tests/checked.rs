@@ -10,7 +10,7 @@ mod exercise;
 #[path = "../solution.rs"]
 mod solution;
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -163,7 +163,7 @@ fn exercise_7_1_is_proved() {
                     stream.take(9).read_to_end(&mut reply)?;
                     Ok(reply == WELCOME)
                 },
-                "whatever comes is taken for a welcome or for a rejection",
+                "is neither a welcome nor a rejection, but UnexpectedEof",
             ),
             (
                 "takes a rejection for an error",
@@ -185,7 +185,65 @@ fn exercise_7_1_is_proved() {
                     stream.read_to_end(&mut reply)?;
                     judge(&reply)
                 },
-                "the end of an endless reply is waited for",
+                "read_to_end without take",
+            ),
+            (
+                "does not miss the welcome's line end",
+                |mut stream, key| {
+                    let nonce = nonce(&mut stream)?;
+                    stream.write_all(&hex(&tag(key, &nonce)))?;
+                    let mut reply = Vec::new();
+                    stream.take(9).read_to_end(&mut reply)?;
+                    match reply.as_slice() {
+                        b"welcome" => Ok(true),
+                        reply => judge(reply),
+                    }
+                },
+                "the line end belongs to the welcome",
+            ),
+            (
+                "takes other words for a rejection",
+                |mut stream, key| {
+                    let nonce = nonce(&mut stream)?;
+                    stream.write_all(&hex(&tag(key, &nonce)))?;
+                    reply(stream).or_else(|error| match error.kind() {
+                        ErrorKind::InvalidData => Ok(false),
+                        _ => Err(error),
+                    })
+                },
+                "every other reply is InvalidData",
+            ),
+            (
+                "does not look behind the welcome",
+                |mut stream, key| {
+                    let nonce = nonce(&mut stream)?;
+                    stream.write_all(&hex(&tag(key, &nonce)))?;
+                    let mut reply = Vec::new();
+                    stream.take(8).read_to_end(&mut reply)?;
+                    judge(&reply)
+                },
+                "take(8) cannot see the ninth byte",
+            ),
+            (
+                "takes an end inside the nonce for a rejection",
+                |mut stream, key| {
+                    let Ok(nonce) = nonce(&mut stream) else {
+                        return Ok(false);
+                    };
+                    stream.write_all(&hex(&tag(key, &nonce)))?;
+                    reply(stream)
+                },
+                "an end inside the nonce is an error",
+            ),
+            (
+                "drops a BufReader with the reply in it",
+                |mut stream, key| {
+                    let mut nonce = [0; NONCE_LEN];
+                    BufReader::new(&stream).read_exact(&mut nonce)?;
+                    stream.write_all(&hex(&tag(key, &nonce)))?;
+                    reply(stream)
+                },
+                "with a BufReader that was used only for the nonce",
             ),
             (
                 "takes a reset for a rejection",

@@ -124,6 +124,8 @@ fn answers(trial: &Trial, log_in: LogIn) -> Step {
     let long: Vec<u8> = (0..200).collect();
     let binary = b"\xff\x00 key \n";
     const READS: &str = "one read is taken for the whole nonce, or more than its 32 bytes for it";
+    const LOST: &str = "what came behind the nonce is lost, with a BufReader that was used only for \
+        the nonce, or with another buffer of more than 32 bytes";
     const FORMULA: &str = "the answer is HMAC(key, nonce), of the bytes as they came: not MD5 of \
         key and nonce, not of the nonce's hexadecimal form or as text, and not with the two \
         swapped; each byte of it is two characters, also below 16 ({:02x}, not {:x})";
@@ -175,7 +177,11 @@ fn answers(trial: &Trial, log_in: LogIn) -> Step {
             server.send(WELCOME)?;
         }
         let _ = server.half_close(); // you may be gone by then
-        accepted(&attempt, true, what)?;
+        if has_replied {
+            accepted(&attempt, true, what, LOST).read(EXERCISE_7_1)?;
+        } else {
+            accepted(&attempt, true, what, WHOLE)?;
+        }
         server
             .expect_end("behind the answer nothing else should be sent")
             .when(what)
@@ -186,21 +192,21 @@ fn answers(trial: &Trial, log_in: LogIn) -> Step {
     Ok(())
 }
 
-fn accepted(attempt: &Attempt<io::Result<bool>>, welcome: bool, what: &str) -> Step {
+const WHOLE: &str = "the reply is whole only when read returns 0, and 'welcome\\n' is a welcome";
+
+fn accepted(attempt: &Attempt<io::Result<bool>>, welcome: bool, what: &str, cause: &str) -> Step {
     let server = if welcome {
         "said welcome and closed"
     } else {
         "closed without a word"
     };
-    match attempt.result()? {
+    let what = format!("{what}, and the server {server}");
+    match attempt.result().when(&what).cause(cause)? {
         Ok(came) if came == welcome => Ok(()),
-        other => Err(Fault::new(format!(
-            "{what}, and the server {server}: expected Ok({welcome}), got {other:?}"
-        ))
-        .cause(
-            "the reply is whole only when read returns 0, and a read of 0 at once is a rejection: \
-             no error, and no welcome",
-        )),
+        other => {
+            let expected = format!("expected Ok({welcome}), got {other:?}");
+            Err(Fault::new(format!("{what}: {expected}")).cause(cause))
+        }
     }
 }
 
@@ -214,7 +220,8 @@ fn understands_the_reply(trial: &Trial, log_in: LogIn) -> Step {
 
     let (server, attempt) = asked("the reply is a rejection")?;
     drop(server);
-    accepted(&attempt, false, "your answer was read")?;
+    let rejected = "a read of 0 at once is a rejection: no error, and no welcome";
+    accepted(&attempt, false, "your answer was read", rejected)?;
 
     let (mut server, attempt) = asked("the reply comes in pieces")?;
     const ONE_READ: &str = "only one read is done for the reply, so a part of it is taken for the \
@@ -225,16 +232,18 @@ fn understands_the_reply(trial: &Trial, log_in: LogIn) -> Step {
         .still_runs()
         .when("3 bytes of the welcome had come")
         .cause(ONE_READ)?;
-    server.send(&WELCOME[3..]).cause(ONE_READ)?;
-    server.half_close().cause(ONE_READ)?;
-    accepted(&attempt, true, "the server took its time").cause(ONE_READ)
+    let rest = server.send(&WELCOME[3..]);
+    rest.and_then(|()| server.half_close()).map_err(|_| {
+        Fault::new("you closed before the server had finished its reply").cause(ONE_READ)
+    })?;
+    accepted(&attempt, true, "the server took its time", ONE_READ)
 }
 
 fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
-    let failed = |attempt: &Attempt<io::Result<bool>>, what: &str, kind: ErrorKind| {
-        let cause = "whatever comes is taken for a welcome or for a rejection, or a part of it is \
-            taken for the whole, or the end of an endless reply is waited for";
-        match attempt.result().when(what).cause(cause)? {
+    let failed = |attempt: &Attempt<io::Result<bool>>, what: &str, kind: ErrorKind, cause: &str| {
+        const ENDLESS: &str = "read_to_end without take waits for the end of a reply that may \
+            have none, and keeps as much of it as the server likes to send";
+        match attempt.result().when(what).cause(ENDLESS)? {
             Err(error) if error.kind() == kind => Ok(()),
             other => Err(Fault::new(format!(
                 "{what}: expected an error of kind {kind:?}, got {other:?}"
@@ -247,20 +256,30 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
         let (mut server, attempt) = start_log_in(trial, log_in, b"key")?;
         server.send(nonce)?;
         let what = format!("the server closed after {} bytes of the nonce", nonce.len());
+        let _ = server.half_close(); // you may be gone by then
         server
-            .half_close()
-            .and_then(|()| server.expect_end("no whole nonce, so no answer"))
+            .expect_end("no whole nonce, so no answer")
             .when(&what)
             .cause("one read is taken for the whole nonce")?;
-        failed(&attempt, &what, ErrorKind::UnexpectedEof)?;
+        let cause = "an end inside the nonce is an error: only an end behind your answer is a \
+            rejection";
+        failed(&attempt, &what, ErrorKind::UnexpectedEof, cause)?;
     }
-    for (reply, closes, kind) in [
-        ("welc", true, ErrorKind::UnexpectedEof),
-        ("welcome", true, ErrorKind::UnexpectedEof),
-        ("go away\n", true, ErrorKind::InvalidData),
-        ("welcome!\n", true, ErrorKind::InvalidData),
-        ("welcome\nand so on", false, ErrorKind::InvalidData),
-        ("no no no no no no no", false, ErrorKind::InvalidData),
+
+    const CUT: &str = "the beginning of a welcome, and then the end, is neither a welcome nor a \
+        rejection, but UnexpectedEof; the line end belongs to the welcome";
+    const OTHER: &str = "only all of 'welcome\\n' is a welcome, only a read of 0 at once is a \
+        rejection, and every other reply is InvalidData";
+    const LONGER: &str = "take(8) cannot see the ninth byte: take one byte more than the welcome \
+        has, and compare all that came";
+    for (reply, closes, kind, cause) in [
+        ("welc", true, ErrorKind::UnexpectedEof, CUT),
+        ("welcome", true, ErrorKind::UnexpectedEof, CUT),
+        ("go away\n", true, ErrorKind::InvalidData, OTHER),
+        ("welcome!\n", true, ErrorKind::InvalidData, OTHER),
+        ("welcome\n\n", true, ErrorKind::InvalidData, LONGER),
+        ("welcome\nand so on", false, ErrorKind::InvalidData, LONGER),
+        ("no no no no no no no", false, ErrorKind::InvalidData, OTHER),
     ] {
         let (mut server, attempt) = start_log_in(trial, log_in, b"key")?;
         server.send(&[7; NONCE_LEN])?;
@@ -273,7 +292,7 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
             "and did not close"
         };
         let what = format!("the reply was {} {how}", show(reply.as_bytes()));
-        failed(&attempt, &what, kind)?;
+        failed(&attempt, &what, kind, cause)?;
     }
 
     let (mut server, attempt) = start_log_in(trial, log_in, b"key")?;
