@@ -28,7 +28,7 @@ pub fn serve(listener: &TcpListener, clients: usize) -> Vec<End> {
 /// returns how many there were.
 ///
 /// - A line is all bytes up to `\n`. The answer is its number, a colon, a space, the line, `\n`.
-///   So `hello\n\n` is answered with `1: hello\n2: \n`.
+///   The first line is number 1: `hello\n\n` is answered with `1: hello\n2: \n`.
 /// - Every other byte is a byte like any other, also `\r` and spaces. The bytes need not be UTF-8.
 /// - A line may come in pieces, and many lines in one. Each answer goes out as soon as the line's
 ///   `\n` is there: the client may wait for it before it sends more.

@@ -632,6 +632,75 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
         "the limit is for one line, not for all of them",
     ),
     (
+        "numbers from 0",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                cut(&mut line, limit)?;
+                answer(&stream, number, &line)?;
+                number += 1;
+            }
+        },
+        "the first line is number 1",
+    ),
+    (
+        "goes on with the line behind a long one",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                if cut(&mut line, limit).is_err() {
+                    reader.skip_until(b'\n').map_err(LineError::Gone)?;
+                    continue;
+                }
+                number += 1;
+                answer(&stream, number, &line)?;
+            }
+        },
+        "TooLong is the end of the conversation",
+    ),
+    (
+        "waits for the client's end behind a long line",
+        |stream, limit| {
+            let result = lines(&stream, limit, |line| cut(line, limit));
+            let _ = io::copy(&mut &stream, &mut io::sink());
+            result
+        },
+        "TooLong is the end of the conversation",
+    ),
+    (
+        "reads a long line to its end",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                let whole = line.ends_with(b"\n");
+                if cut(&mut line, limit).is_err() {
+                    if !whole {
+                        let _ = reader.skip_until(b'\n');
+                    }
+                    return Err(LineError::TooLong);
+                }
+                number += 1;
+                answer(&stream, number, &line)?;
+            }
+        },
+        "is read to its end before you close",
+    ),
+    (
         "looks at the length when the line is whole",
         |stream, limit| {
             let mut reader = BufReader::new(&stream);

@@ -21,8 +21,12 @@ const FIND_THE_BUG: &str = "docs/02-loop-server.md: Find the bug";
 const READ_THE_CODE: &str = "docs/02-loop-server.md: Read the code";
 const AN_EMPTY_MESSAGE: &str = "docs/02-loop-server.md: An empty message";
 const BAD_MANNERS: &str = "docs/02-loop-server.md: Bad manners";
+const ON_THE_WIRE: &str = "docs/02-loop-server.md: On the wire";
 const ONE_AT_A_TIME: &str = "docs/02-loop-server.md: One at a time";
 const EXERCISE_2_2: &str = "docs/02-loop-server.md: 2.2 ★★ Lines, the empty line included";
+const NOT_TEXT: &str = "docs/errors.md: While a TCP connection lasts";
+const BOTH_WAIT: &str = "docs/troubleshooting.md: Both wait, and nothing happens";
+const SWALLOWS: &str = "docs/06-file-transfer.md: The BufReader that swallows the file";
 const EXERCISE_2_3: &str = "docs/02-loop-server.md: 2.3 ★★★ 64 MiB through an echo server";
 
 /// 2.1 Client after client.
@@ -354,7 +358,7 @@ fn survives_a_failing_accept(trial: &Trial, serve: Serve) -> Step {
 /// 2.2 Lines, the empty line included.
 pub fn answer_lines(answer_lines: AnswerLines) -> Verdict {
     check(move |trial| {
-        answers_each_line(trial, answer_lines).read(AN_EMPTY_MESSAGE)?;
+        answers_each_line(trial, answer_lines).read(EXERCISE_2_2)?;
         tells_how_it_ended(trial, answer_lines).read(FIND_THE_BUG)?;
         refuses_a_long_line(trial, answer_lines).read(EXERCISE_2_2)
     })
@@ -376,6 +380,16 @@ fn lines_were(attempt: &LineAttempt, lines: u64) -> Step {
     }
 }
 
+/// Says so if the answer to the first line has the number 0.
+fn numbered_from_one(answered: Step) -> Step {
+    answered.map_err(|fault| match fault.to_string() {
+        what if what.contains(" bytes: 0: ") => {
+            fault.cause("the first line is number 1").read(EXERCISE_2_2)
+        }
+        _ => fault,
+    })
+}
+
 fn answers_each_line(trial: &Trial, function: AnswerLines) -> Step {
     const EACH: &str = "each line should be answered as soon as it is whole";
     const ENDS: &str = "the answer waits in a buffer, or for more lines, or for the client's end";
@@ -386,28 +400,43 @@ fn answers_each_line(trial: &Trial, function: AnswerLines) -> Step {
 
     // Question and answer.
     let (mut client, attempt) = start_lines(trial, function, 100)?;
-    for (line, answer, cause) in [
-        (b"hello\n".as_slice(), b"1: hello\n".as_slice(), ENDS),
-        (b"\n", b"2: \n", EMPTY),
-        (b"\r\n", b"3: \r\n", TRIMMED),
-        (b" two  words \t\n", b"4:  two  words \t\n", TRIMMED),
-        (b"\xff\x00\xe4\n", b"5: \xff\x00\xe4\n", TEXT),
-        (b"\n", b"6: \n", EMPTY),
+    for (line, answer, cause, read) in [
+        (
+            b"hello\n".as_slice(),
+            b"1: hello\n".as_slice(),
+            ENDS,
+            BOTH_WAIT,
+        ),
+        (b"\n", b"2: \n", EMPTY, AN_EMPTY_MESSAGE),
+        (b"\r\n", b"3: \r\n", TRIMMED, EXERCISE_2_2),
+        (
+            b" two  words \t\n",
+            b"4:  two  words \t\n",
+            TRIMMED,
+            EXERCISE_2_2,
+        ),
+        (b"\xff\x00\xe4\n", b"5: \xff\x00\xe4\n", TEXT, NOT_TEXT),
+        (b"\n", b"6: \n", EMPTY, AN_EMPTY_MESSAGE),
     ] {
         client.send(line)?;
-        client.expect(answer, EACH).cause(cause)?;
+        let answered = client.expect(answer, EACH);
+        numbered_from_one(answered).cause(cause).read(read)?;
     }
     client.half_close()?;
     client
         .expect_end("after the client has finished you should close and send no more")
-        .cause("a read of 0 does not end the loop, or is answered as one more line")?;
+        .cause("a read of 0 does not end the loop, or is answered as one more line")
+        .read(READ_THE_CODE)?;
     lines_were(&attempt, 6).cause("what came behind the last '\\n' was nothing, so no line")?;
 
     // Pieces of lines, and several lines in a piece.
     const PIECES: &str = "one read is taken for one line";
     let (mut client, attempt) = start_lines(trial, function, 100)?;
     client.dribble("é世\n".as_bytes(), Duration::from_millis(5))?;
-    client.expect("1: é世\n".as_bytes(), EACH).cause(PIECES)?;
+    client
+        .expect("1: é世\n".as_bytes(), EACH)
+        .cause(PIECES)
+        .read(ON_THE_WIRE)?;
     const AHEAD: &str = "one read is taken for one line, or each line gets a new BufReader, and \
         what the last one had read ahead is lost";
     client.send(b"a\n\n\nb\nta")?;
@@ -416,11 +445,13 @@ fn answers_each_line(trial: &Trial, function: AnswerLines) -> Step {
             b"2: a\n3: \n4: \n5: b\n",
             "several lines came at once; each should be answered",
         )
-        .cause(AHEAD)?;
+        .cause(AHEAD)
+        .read(SWALLOWS)?;
     client.send(b"il\nlast")?;
     client
         .expect(b"6: tail\n", "a line that came in two pieces is one line")
-        .cause(AHEAD)?;
+        .cause(AHEAD)
+        .read(SWALLOWS)?;
     client.half_close()?;
     client
         .expect(
@@ -436,7 +467,8 @@ fn answers_each_line(trial: &Trial, function: AnswerLines) -> Step {
     client.half_close()?;
     client
         .expect_end("a client that sends nothing should get nothing")
-        .cause("the end of the stream is taken for an empty line")?;
+        .cause("the end of the stream is taken for an empty line")
+        .read(READ_THE_CODE)?;
     lines_were(&attempt, 0)?;
 
     // More lines than all buffers hold; together they are much longer than a line may be.
@@ -497,21 +529,30 @@ fn refuses_a_long_line(trial: &Trial, function: AnswerLines) -> Step {
 
     // With its end, without, and far beyond: when one byte too many has come, it is enough.
     const WHOLE: &str = "the length is looked at only when the line is whole, so it may grow \
-        without limit";
+        without limit; or a line that is too long is read to its end before you close";
+    const READS_ON: &str = "TooLong is the end of the conversation: you read on, for the next line \
+        or until the client has finished";
     const NO_LIMIT: &str = "there is no limit, or it is one byte too large, or it cuts a long line \
         in pieces instead of refusing it";
     let slowly = Duration::from_millis(5);
-    for (sent, gap, what) in [
+    for (sent, gap, what, stays) in [
         (
             b"ok\n12345678901\n".as_slice(),
             Duration::ZERO,
             "a line of 11 bytes",
+            READS_ON,
         ),
-        (b"ok\n12345678901", Duration::ZERO, "11 bytes and no '\\n'"),
+        (
+            b"ok\n12345678901",
+            Duration::ZERO,
+            "11 bytes and no '\\n'",
+            WHOLE,
+        ),
         (
             b"ok\n12345678901",
             slowly,
             "11 bytes, one byte at a time, and no '\\n'",
+            WHOLE,
         ),
     ] {
         let (mut client, attempt) = start_lines(trial, function, 10)?;
@@ -527,7 +568,7 @@ fn refuses_a_long_line(trial: &Trial, function: AnswerLines) -> Step {
         match client.read(&mut answer) {
             Ok(None) => {
                 let what = format!("{what}: you did not close the connection");
-                return Err(Fault::new(what).cause(WHOLE));
+                return Err(Fault::new(what).cause(stays));
             }
             Ok(Some(n @ 1..)) => {
                 let answer = show(&answer[..n]);
