@@ -715,7 +715,7 @@ impl Crooked {
 fn takes_the_best_sample(trial: &Trial, find: FindOffset) -> Step {
     // How long each question and each answer is on its way, in milliseconds.
     let ways: [(f64, &[(u64, u64)]); 2] = [
-        (5.0, &[(0, 200), (80, 0), (0, 200)]),
+        (5.0, &[(0, 300), (80, 0), (0, 300)]),
         (-3600.0, &[(0, 60), (120, 0)]),
     ];
     for (ahead, ways) in ways {
