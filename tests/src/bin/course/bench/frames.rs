@@ -19,8 +19,12 @@ const BLOCK: usize = 2048;
 pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
     let mut readers = vec![Contestant::new("ours", program("examples/frames"), &[])];
     if has("cc") {
-        let c = compile("tests/peers/frame_reader.c")?;
-        readers.push(Contestant::new("C", c, &[]));
+        for (name, source) in [
+            ("C", "tests/peers/frame_reader.c"),
+            ("C that looks at nothing", "tests/peers/drain.c"),
+        ] {
+            readers.push(Contestant::new(name, compile(source)?, &[]));
+        }
     }
     if has("python3") {
         let script = workspace().join("tests/peers/frame_reader.py");

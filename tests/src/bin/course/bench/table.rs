@@ -98,7 +98,9 @@ impl Comparison {
             let ratio = median(ratios.map(|(ours, theirs)| self.unit.better(*ours, *theirs)));
             row[3] = (*peer).to_owned();
             row[4] = shown(theirs);
-            row[5] = format!("{ratio:.2} ×");
+            if ratio >= 0.005 {
+                row[5] = format!("{ratio:.2} ×"); // what is nothing beside ours has no ratio
+            }
             if let Some((_, least)) = self.goals.iter().find(|(name, _)| name == peer) {
                 let verdict = if ratio >= *least { "met" } else { "missed" };
                 row[6] = format!("{least} ×: {verdict}");
