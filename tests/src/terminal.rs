@@ -6,6 +6,7 @@ use std::num::NonZeroU16;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use portable_pty::{ChildKiller, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 
@@ -13,6 +14,9 @@ use portable_pty::{ChildKiller, CommandBuilder, MasterPty, PtySize, SlavePty, na
 const ROWS: NonZeroU16 = NonZeroU16::new(400).expect("it is not 0");
 /// Columns of the screen. What wraps is joined again.
 const COLUMNS: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
+
+/// How long after its program's exit a terminal counts as closed, whoever still holds it.
+const LET_GO: Duration = Duration::from_secs(2);
 
 /// A key pressed together with Ctrl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +43,7 @@ pub struct Terminal {
 struct Screen {
     parser: vt100::Parser,
     exited: bool,
-    /// Nobody holds the terminal any more, and everything written to it was read.
+    /// Nobody holds the terminal any more, or none of ours: everything written to it was read.
     closed: bool,
 }
 
@@ -95,6 +99,11 @@ impl Terminal {
             move || {
                 let _ = child.wait();
                 lock(&screen).exited = true;
+                let _ = bell.send(());
+                // Whoever was started by another thread just when this terminal was opened may hold
+                // it too. What the program wrote has long been read by then.
+                thread::sleep(LET_GO);
+                lock(&screen).closed = true;
                 let _ = bell.send(());
             }
         });
@@ -174,4 +183,24 @@ fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
     screen
         .lock()
         .expect("no thread panics while it holds the screen")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::PATIENCE;
+
+    #[test]
+    fn ends_with_its_program_although_somebody_else_holds_the_terminal() {
+        let (bell, rung) = mpsc::channel();
+        let command = ["sh", "-c", "trap '' HUP; echo hello; sleep 10 &"].map(OsString::from);
+        let mut terminal = Terminal::start(&command, bell).expect("the shell starts");
+        while !terminal.finished() {
+            let rang = rung.recv_timeout(PATIENCE);
+            rang.expect("waited for the terminal to count as closed");
+        }
+        assert_eq!(terminal.lines().0, ["hello"]);
+    }
 }
