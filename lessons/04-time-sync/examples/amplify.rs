@@ -34,10 +34,10 @@ fn run(args: Args) -> Result<(), Failure> {
 
     let mut buffer = [0; MAX_TEXT + 1];
     for (count, format) in [
-        (1, "%c"),
-        (40, "%c"),
-        (128, "%c"),
-        (512, "%c"),
+        (1, "%F"),
+        (100, "%F"),
+        (128, "%F"),
+        (512, "%F"),
         (170, "%1000Y"),
     ] {
         let sent = socket
