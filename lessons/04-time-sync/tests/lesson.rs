@@ -557,6 +557,15 @@ fn tells_the_time_over_ipv6_too() {
 }
 
 #[test]
+#[cfg(target_os = "linux")] // elsewhere, nobody may be at 0.0.0.0
+fn knows_the_answer_of_a_server_that_it_asked_at_0_0_0_0() {
+    let server = Server::start(SERVER, &[]);
+    let addr = SocketAddr::from(([0, 0, 0, 0], server.addr().port()));
+    let run = ask(addr, &["-c", "1", "--timeout", "20"]).success();
+    run.stdout(contains("1 sent, 1 received, 0 lost\n"));
+}
+
+#[test]
 fn ends_quietly_when_nobody_reads_its_output() {
     let socket = datagrams();
     let addr = socket.local_addr().expect("it is bound").to_string();

@@ -132,6 +132,7 @@ fn exchange(server: SocketAddr, question: &[u8], timeout: Duration) -> io::Resul
     // this question and no other. A late answer finds nobody.
     let socket = UdpSocket::bind(any_port(server))?;
     socket.connect(server)?;
+    let server = socket.peer_addr()?; // 0.0.0.0 has become 127.0.0.1 (on Linux)
 
     let mut buffer = [0; MAX_TEXT + 1];
     let sent = Instant::now();
