@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// The stream keeps the timeout that was set last.
 ///
 /// # Errors
-/// `TimedOut` when the deadline has passed, otherwise what `read` fails with.
+/// `TimedOut` when the deadline has passed, otherwise what `read` fails with (on Unix `TimedOut`
+/// too, when TCP gives the peer up).
 pub fn read_by(mut stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
     loop {
         // The time that is left, not the whole time again: who sends a byte now and then gains
@@ -68,13 +69,12 @@ fn time_left(deadline: Instant) -> io::Result<Duration> {
     Ok(left)
 }
 
-/// A timeout is `WouldBlock` on Unix and may be `TimedOut` on Windows. A signal that came in
-/// between counts like a timeout that was too short.
+/// A timeout of the socket is `WouldBlock` on Unix and may be `TimedOut` on Windows. On Unix
+/// `TimedOut` says that TCP gave the peer up: it is told once, and the next read would give 0, as
+/// if the peer had finished. A signal that came in between counts like a timeout that was too short.
 fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+        || (cfg!(windows) && error.kind() == ErrorKind::TimedOut)
 }
 
 #[cfg(test)]
@@ -150,6 +150,13 @@ mod tests {
         let error = read_exact_by(&near, &mut [0; 5], later()).expect_err("two bytes are missing");
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(error.to_string(), "it closed after 3 of 5 bytes");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_peer_that_tcp_gave_up_is_no_timeout_of_the_socket() {
+        assert!(is_timeout(&ErrorKind::WouldBlock.into()));
+        assert!(!is_timeout(&ErrorKind::TimedOut.into()));
     }
 
     #[test]
