@@ -74,7 +74,8 @@ impl FromStr for Addr {
                 port: number,
             }),
             _ => wrong(&format!(
-                "the port '{port}' is not a number from 0 to 65535"
+                "the port '{}' is not a number from 0 to 65535",
+                crate::escape(port.as_bytes())
             )),
         }
     }

@@ -301,6 +301,10 @@ fn says_what_is_wrong_with_a_file_of_contacts() {
             "{\"a\": \"127.0.0.1\"}",
             "the address of 'a': there is no port",
         ),
+        (
+            "{\"a\": \"127.0.0.1:\\u001b[2J\"}",
+            "the address of 'a': the port '\\x1b[2J' is not a number",
+        ),
         ("{\"q\": \"127.0.0.1:1\"}", "nobody can choose the name 'q'"),
         ("{\"\": \"127.0.0.1:1\"}", "nobody can choose the name ''"),
         ("{\"a\nb\": \"\"}", "control character"),
