@@ -25,16 +25,23 @@ pub fn shout(listener: &TcpListener) -> io::Result<()> {
 pub fn ask(addr: SocketAddr, message: &[u8], limit: Duration) -> Result<Vec<u8>, AskError> {
     let deadline = Instant::now() + limit;
     let mut stream = TcpStream::connect_timeout(&addr, time_left(deadline)?).map_err(explain)?;
-    stream
-        .set_write_timeout(Some(time_left(deadline)?))
-        .map_err(explain)?;
-    stream.write_all(message).map_err(explain)?;
+    let mut rest = message;
+    while !rest.is_empty() {
+        // Each write gets only what is left of the whole time; write_all would give it to each anew.
+        stream
+            .set_write_timeout(Some(time_left(deadline)?))
+            .map_err(explain)?;
+        match stream.write(rest).map_err(explain)? {
+            0 => return Err(AskError::Other(ErrorKind::WriteZero.into())),
+            n => rest = &rest[n..],
+        }
+    }
     stream.shutdown(Shutdown::Write).map_err(explain)?;
 
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        // Each read gets only what is left of the whole time.
+        // And so does each read.
         stream
             .set_read_timeout(Some(time_left(deadline)?))
             .map_err(explain)?;
