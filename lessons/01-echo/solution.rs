@@ -82,7 +82,9 @@ pub fn reply_and_close(mut stream: TcpStream, reply: &[u8]) -> io::Result<()> {
 
     // FIN goes out behind the reply. Closing now would send RST if unread bytes lie here, so they
     // are read and thrown away until the client has finished, within bounds.
-    stream.shutdown(Shutdown::Write)?;
+    if stream.shutdown(Shutdown::Write).is_err() {
+        return Ok(()); // the client is gone already
+    }
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut left: usize = 1024 * 1024;
     let mut rest = [0; 8192];

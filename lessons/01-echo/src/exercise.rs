@@ -52,7 +52,8 @@ pub fn ask(addr: SocketAddr, message: &[u8], limit: Duration) -> Result<Vec<u8>,
 ///   client; then drops the connection, whatever the client does.
 ///
 /// # Errors
-/// The request could not be read or the reply not be sent.
+/// The request could not be read, or the reply could not be sent. What happens after the reply is
+/// no error.
 pub fn reply_and_close(stream: TcpStream, reply: &[u8]) -> io::Result<()> {
     todo!("1.3 reply and close")
 }
