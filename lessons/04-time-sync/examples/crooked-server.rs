@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use jiff::{SignedDuration, Zoned};
-use shared::{Addr, Failure, say, warn};
-use time_sync::{ERROR, MAX_FORMAT, format_time};
+use shared::{Addr, Failure, MAX_TEXT, say, warn};
+use time_sync::{ERROR, format_time};
 
 /// Answer as a time server, but wrong, slowly, and not always.
 #[derive(Parser)]
@@ -47,12 +47,17 @@ fn run(args: Args) -> Result<(), Failure> {
     let socket = UdpSocket::bind(&args.addr).map_err(bind_failed)?;
     say!("listening on {}", socket.local_addr().map_err(bind_failed)?);
 
-    let mut buffer = [0; MAX_FORMAT + 1];
+    let mut buffer = [0; MAX_TEXT + 1];
     let mut number = 0;
     loop {
         let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+            thread::sleep(Duration::from_millis(100)); // it may last: do not spin
             continue;
         };
+        let request = &buffer[..n];
+        if request.starts_with(ERROR.as_bytes()) {
+            continue; // the answer of a server: two of them would never come to an end
+        }
         number += 1;
         if args.drop.is_some_and(|nth| number % nth == 0) {
             say!("request {number} gets lost");
@@ -60,8 +65,7 @@ fn run(args: Args) -> Result<(), Failure> {
         }
         thread::sleep(Duration::from_millis(args.delay));
         let now = Zoned::now().saturating_add(SignedDuration::from_secs(args.ahead.into()));
-        let answer =
-            format_time(&buffer[..n], &now).unwrap_or_else(|reason| format!("{ERROR}{reason}"));
+        let answer = format_time(request, &now).unwrap_or_else(|reason| format!("{ERROR}{reason}"));
         thread::sleep(Duration::from_millis(args.delay));
         match socket.send_to(answer.as_bytes(), sender) {
             Ok(_) => say!("request {number} is answered"),
