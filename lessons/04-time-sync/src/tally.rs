@@ -1,6 +1,6 @@
-use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{mem, process};
 
 use shared::{Addr, Failure, say};
 
@@ -58,14 +58,19 @@ impl Tally {
         self.lock().sampled(sample);
     }
 
-    /// Prints the summary.
+    /// Prints the summary. Afterwards the program must end: a tally is concluded once, and whoever
+    /// uses it again waits for ever.
     ///
     /// # Errors
     /// There were questions, and not one answer.
     pub fn conclude(&self) -> Result<(), Failure> {
         let summary = self.lock();
         say!("{summary}");
-        if !summary.nothing_came() {
+        let nothing_came = summary.nothing_came();
+        // The lock stays: the program ends now, and the other thread must not print a second
+        // summary meanwhile.
+        mem::forget(summary);
+        if !nothing_came {
             return Ok(());
         }
         let addr = &self.addr;
