@@ -17,9 +17,9 @@ use udp_chat::Reply;
 ///   datagram has 0 to 65,507 bytes; the empty one is answered and counted like any other.
 /// - Each answer goes out before the next datagram is received: who wrote may wait for it. There
 ///   may be many who write, in any order.
-/// - When `recv_from` or `send_to` fails, goes on. A receive that fails is no datagram. (On some
-///   systems `recv_from` fails because an earlier answer found nobody. The check lets it fail now
-///   and then with a timeout.)
+/// - When `recv_from` or `send_to` fails, goes on. A receive that fails is no datagram; a datagram
+///   whose answer could not be sent counts. (On some systems `recv_from` fails because an earlier
+///   answer found nobody. The check lets it fail now and then with a timeout.)
 /// - Does not use the processor while it waits.
 pub fn answer(socket: &UdpSocket, datagrams: usize) {
     todo!("3.1 answer whoever wrote")

@@ -22,8 +22,8 @@ use time_sync::Offset;
 ///   are UTF-8. `longest` is at least 16.
 /// - A datagram that begins with `error: ` is the answer of a server. It is not answered, and not
 ///   counted.
-/// - When `recv_from` or `send_to` fails, goes on. A receive that fails is no request. (The check
-///   lets it fail now and then with a timeout.)
+/// - When `recv_from` or `send_to` fails, goes on. A receive that fails is no request; a request
+///   whose answer could not be sent counts. (The check lets it fail now and then with a timeout.)
 pub fn serve(socket: &UdpSocket, requests: usize, longest: usize) {
     todo!("4.1 a time server that no format can crash or swell")
 }
