@@ -65,8 +65,8 @@ pub fn converse(contact: SocketAddr, texts: &[&[u8]], timeout: Duration) -> Vec<
 /// - A line is flushed before the next datagram is received.
 ///
 /// # Errors
-/// - [`io::ErrorKind::TimedOut`]: the friend has been silent for `patience`, since the call or
-///   since the last text. What strangers send does not count.
+/// - [`io::ErrorKind::TimedOut`]: the friend has been silent for `patience`, which is not zero,
+///   since the call or since the last text. What strangers send does not count.
 /// - What a write or a flush of `screen` failed with, at once.
 /// - Any other error of `socket`.
 pub fn watch(

@@ -35,8 +35,8 @@ pub fn serve(socket: &UdpSocket, requests: usize, longest: usize) {
 ///   once, and each of the others one `beat` after the one before was due, however long the
 ///   answers take: number i, counted from 0, is due i beats after the call. None leaves earlier.
 /// - The answer to a question is the first datagram that comes from `server`, and from nobody
-///   else, within `timeout` after the question was sent. `timeout` is at most `beat`. The answer
-///   has 0 to 65,507 bytes.
+///   else, within `timeout` after the question was sent. `timeout` is not zero, and at most `beat`.
+///   The answer has 0 to 65,507 bytes.
 /// - An answer that comes later, or twice, is never taken for the answer to another question.
 ///   Nothing in a datagram says which question it answers.
 /// - A question that is lost, or fails with any error, has no answer, and changes nothing for the
@@ -58,7 +58,8 @@ pub fn poll(
 /// of ours.
 ///
 /// - Sends the question [`time_sync::SECONDS`] so many times (`questions`), each time as one
-///   datagram, and waits for the answer for at most `timeout`. The next question follows at once.
+///   datagram, and waits for the answer for at most `timeout`, which is not zero. The next question
+///   follows at once.
 /// - The answer is the first datagram that comes from `server`: the seconds since 1970 by the
 ///   server's clock. 1 to 12 ASCII digits; then, if there is a fraction, a point and 1 to 9 digits.
 ///   Anything else is no time (a sign, a space, `error: …`, `nan`), and gives no sample.
