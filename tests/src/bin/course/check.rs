@@ -90,6 +90,13 @@ fn check(lesson: &Lesson) -> Result<usize, Failure> {
         .output()
         .map_err(cannot_run)?;
     let output = String::from_utf8_lossy(&run.stdout);
+    if broke_off(&output) {
+        let (number, status) = (lesson.number, run.status);
+        let message = format!("the check of lesson {number} broke off: {status}");
+        return Err(Failure::new(message).hint(
+            "your code ended the whole program: recursion without end, memory, or process::exit",
+        ));
+    }
 
     say!("\nLesson {}, {}", lesson.number, lesson.title);
     let mut results = Vec::new();
@@ -140,6 +147,12 @@ fn cannot_run(error: std::io::Error) -> Failure {
     Failure::new(format!("cannot run cargo: {error}"))
 }
 
+/// Whether the test program was ended before the harness could sum up. Then there are no sections,
+/// and nothing is known about any exercise.
+fn broke_off(output: &str) -> bool {
+    !output.lines().any(|line| line.starts_with("test result: "))
+}
+
 /// What the test harness says of the test whose name begins so: failed tests have a section
 /// `---- NAME stdout ----` with what they print.
 fn verdict(output: &str, name: &str) -> (State, String) {
@@ -167,5 +180,15 @@ mod tests {
         assert!(state == State::Wrong);
         assert_eq!(fault, "it is wrong\nlikely cause: x");
         assert!(verdict(output, "exercise_1_1_").0 == State::Solved);
+    }
+
+    #[test]
+    fn knows_a_program_that_was_ended() {
+        assert!(broke_off("\nrunning 2 tests\n"));
+        assert!(broke_off(""));
+        let solved = "\nrunning 2 tests\n..\ntest result: ok. 2 passed; 0 failed; 0 ignored\n";
+        assert!(!broke_off(solved));
+        let wrong = "\nrunning 1 test\nF\nfailures:\n\ntest result: FAILED. 0 passed; 1 failed\n";
+        assert!(!broke_off(wrong));
     }
 }
