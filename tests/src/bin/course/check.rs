@@ -2,13 +2,14 @@
 
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use anstyle::AnsiColor;
 use course::{LESSONS, Lesson, workspace};
-use notify::{RecursiveMode, Watcher};
+use notify::{Event, RecursiveMode, Watcher};
 use shared::{Failure, say, warn};
 
 use crate::paint;
@@ -35,17 +36,11 @@ pub fn run(lesson: Option<&'static Lesson>, watch: bool) -> Result<(), Failure> 
 }
 
 fn watch_lessons(lessons: &[&Lesson]) -> Result<(), Failure> {
-    let failed = |e| Failure::new(format!("cannot watch the exercises: {e}"));
-    let (sender, changes) = mpsc::channel();
-    let mut watcher = notify::recommended_watcher(sender).map_err(failed)?;
-    for lesson in lessons {
-        let path = progress::source_path(lesson);
-        // Many editors save by putting a new file in the old one's place: the folder is watched.
-        let folder = path.parent().unwrap_or(&path);
-        watcher
-            .watch(folder, RecursiveMode::NonRecursive)
-            .map_err(failed)?;
-    }
+    // Many editors save by putting a new file in the old one's place: the folder is watched.
+    let sources = lessons.iter().map(|lesson| progress::source_path(lesson));
+    let folders = sources.filter_map(|path| Some(path.parent()?.to_owned()));
+    let (_watcher, changes) = changes_in(folders)
+        .map_err(|e| Failure::new(format!("cannot watch the exercises: {e}")))?;
     let source = |lesson: &Lesson| fs::read(progress::source_path(lesson)).ok();
     let mut checked: Vec<Option<Vec<u8>>> = lessons.iter().map(|_| None).collect();
     loop {
@@ -65,6 +60,23 @@ fn watch_lessons(lessons: &[&Lesson]) -> Result<(), Failure> {
         // One save is several events.
         while changes.recv_timeout(Duration::from_millis(100)).is_ok() {}
     }
+}
+
+/// Everything that changes in these folders, until the watcher is dropped.
+fn changes_in(
+    folders: impl Iterator<Item = PathBuf>,
+) -> notify::Result<(impl Watcher, Receiver<notify::Result<Event>>)> {
+    let (sender, changes) = mpsc::channel();
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+        // Linux also tells that a file was opened or closed, as we do to read it.
+        if !event.as_ref().is_ok_and(|event| event.kind.is_access()) {
+            let _ = sender.send(event); // nobody waits for it at the end
+        }
+    })?;
+    for folder in folders {
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+    }
+    Ok((watcher, changes))
 }
 
 /// Checks one lesson's exercises and prints what was found. Returns how many are not solved.
@@ -171,6 +183,21 @@ fn verdict(output: &str, name: &str) -> (State, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")] // elsewhere nobody tells of reading, or not in this order
+    fn is_not_woken_by_its_own_reading() {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let (read, written) = (folder.path().join("read"), folder.path().join("written"));
+        fs::write(&read, "before").expect("there is room for a file");
+        let folders = [folder.path().to_owned()].into_iter();
+        let (_watcher, changes) = changes_in(folders).expect("the system watches folders");
+        fs::read(&read).expect("it was written");
+        fs::write(&written, "after").expect("there is room for a file");
+        let first = changes.recv_timeout(course::PATIENCE);
+        let first = first.expect("the file that was written shows up");
+        assert_eq!(first.expect("it is no error").paths, [written]);
+    }
 
     #[test]
     fn finds_a_tests_section() {
