@@ -129,6 +129,7 @@ fn the_tap_says_when_nobody_listens_behind_it() {
         .expect("the tap closes the connection");
     assert_eq!(end, 0);
     tap.wait_for_stderr("error: cannot connect to 127.0.0.1:");
+    tap.wait_for_stderr("hint: start the lesson's server first");
 }
 
 #[test]

@@ -105,7 +105,9 @@ fn connection(number: usize, client: TcpStream, to: &Addr, delay: Duration) {
     let server = match TcpStream::connect(to) {
         Ok(server) => server,
         Err(error) => {
-            Failure::connect(to, "the lesson's server", error).print();
+            Failure::new(format!("cannot connect to {to}: {error}"))
+                .hint("start the lesson's server first, in another terminal")
+                .print();
             return;
         }
     };
@@ -226,8 +228,10 @@ fn tap_datagrams(addr: &Addr, to: &Addr, delay: Duration) -> Result<(), Failure>
         let (number, server) = match known {
             Some(known) => known,
             None => {
-                let server = connect_datagrams(local, to)
-                    .map_err(|e| Failure::connect(to, "the lesson's server", e))?;
+                // This asks nobody: the server need not be there yet, but its address must be good.
+                let server = connect_datagrams(local, to).map_err(|e| {
+                    Failure::new(format!("cannot reach {to}: {e}")).hint("check --to")
+                })?;
                 let server = Arc::new(server);
                 clients.insert(client, (next, Arc::clone(&server)));
                 show(next, &format!("{client} sends its first datagram"));
