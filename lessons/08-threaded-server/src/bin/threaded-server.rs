@@ -19,7 +19,8 @@ use threaded_server::{Client, Limits, LineReader, MAX_LINE, Received, Stop, serv
 #[command(after_help = "Example:\n  threaded-server --max-clients 2 --idle-timeout 10")]
 struct Args {
     /// How many clients may be here at once; the next one is told 'server full'
-    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u32).range(1..))]
+    // Each needs an open file, and often a program may have 1,024 (`ulimit -n`); a few are ours.
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     max_clients: u32,
 
     /// How long a client has for each of its lines, in seconds
