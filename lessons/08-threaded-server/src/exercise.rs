@@ -25,8 +25,8 @@ pub fn serve(listener: &TcpListener, clients: usize, handle: Handler) -> usize {
 /// 8.2 ★★ At most so many: serves `clients` clients, at most `places` of them at the same time,
 /// and returns how many others were turned away.
 ///
-/// - Accepts and serves as in 8.1, but no more than `places` handlers (at least one) are at work
-///   at any time.
+/// - Accepts and serves as in 8.1, but no more than `places` handlers are at work at any time.
+///   `places` is at least 1.
 /// - A client that finds no place is told `server full\n` at once, and the connection is closed. No
 ///   handler is called, it does not count as one of the `clients`, and nobody waits for it. (It has
 ///   sent nothing before it hears from the server.)
@@ -59,7 +59,8 @@ pub fn serve_at_most(
 /// - A client that does not read stalls nobody, not for a moment. Up to
 ///   [`MAX_WAITING`](threaded_server::MAX_WAITING) lines wait for it, besides those that the
 ///   system has taken already. When one more would, it must leave, and what waits for it is
-///   dropped. Whoever reads is never asked to leave for it.
+///   dropped. A client that reads late stays, as long as no more than that wait for it. The greeting
+///   may count as one of them.
 /// - When `accept` itself fails: as in 8.1.
 /// - Returns when `clients` clients were accepted and all of them have left. A client that
 ///   neither reads nor closes does not keep you from it, once it has been made to leave.
