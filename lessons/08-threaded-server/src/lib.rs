@@ -93,7 +93,7 @@ pub fn serve(listener: TcpListener, limits: Limits, stop: &Stop, handle: impl Fn
             let stream = Arc::new(stream);
             let Some(place) = places.take(number + 1, &stream) else {
                 warn!(
-                    "{addr} was turned away: {} clients are here",
+                    "{addr} was turned away: no more than {} at once",
                     limits.max_clients
                 );
                 // So few bytes always fit into the empty buffer: nobody waits for this client. It

@@ -226,7 +226,7 @@ fn turns_clients_away_when_it_is_full_and_takes_them_again() {
     run.stdout(diff("")).stderr(diff(format!(
         "error: no place is free at {addr}\nhint: try again when a client has left\n"
     )));
-    server.wait_for_stderr("was turned away: 3 clients are here");
+    server.wait_for_stderr("was turned away: no more than 3 at once");
 
     for _ in 0..20 {
         let mut leaving = here.remove(0);
