@@ -24,7 +24,8 @@ struct Args {
     #[arg(short, long, value_name = "FILE")]
     key_file: Option<PathBuf>,
 
-    /// How long to wait for the server, in seconds: it may be busy with somebody else first
+    /// How long to wait for the server once it is connected, in seconds: it may be busy with
+    /// somebody else first
     #[arg(short, long, value_name = "SECS", default_value = "15", value_parser = shared::seconds)]
     timeout: Duration,
 
