@@ -104,7 +104,7 @@ impl Failure {
             }
             // A timeout of a socket is WouldBlock on Unix and may be TimedOut on Windows (std).
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                failure.hint("nothing came in time; is the other side busy with somebody else?")
+                failure.hint("it took too long; is the other side busy with somebody else?")
             }
             _ => failure,
         }
