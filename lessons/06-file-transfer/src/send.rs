@@ -1,14 +1,21 @@
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use shared::frame::write_frame;
-use shared::{Failure, escape, warn};
+use shared::{Failure, escape, read_by, warn};
 
 use crate::paced::Paced;
 use crate::{BLOCK, Header, Progress, Wire, check_name};
+
+/// How long the receiver's disk may take at the end: a second for each MiB, ten minutes at most.
+/// Who says nothing after a small file cannot hold us for so long.
+fn disk_time(filesize: u64) -> Duration {
+    Duration::from_secs((filesize >> 20).min(600))
+}
 
 /// Opens a file to send and says what the header must say about it.
 ///
@@ -79,8 +86,13 @@ pub fn send(
     // The receiver closes when it is done. One that has not read everything closes with a reset;
     // a receipt in words is not in this protocol.
     stream.shutdown(Shutdown::Write).map_err(send_failed)?;
-    let mut connection = Paced::new(stream, wire.patience());
-    let answer = connection.read(&mut block[..1]).map_err(send_failed)?;
+    // First it waits for its disk, which takes a large file longer than the network.
+    let patience = wire.patience() + disk_time(header.filesize);
+    let answer = read_by(stream, &mut block[..1], Instant::now() + patience);
+    let answer = answer.map_err(|e| match e.kind() {
+        ErrorKind::TimedOut => never_closed(&name, peer, patience),
+        _ => send_failed(e),
+    })?;
     if answer > 0 {
         return Err(Failure::new(format!(
             "{peer} answered, which no receiver does"
@@ -88,4 +100,12 @@ pub fn send(
     }
     progress.finish("sent", &header.filename);
     Ok(())
+}
+
+fn never_closed(name: &str, peer: &dyn fmt::Display, waited: Duration) -> Failure {
+    let seconds = waited.as_secs();
+    Failure::new(format!(
+        "all of {name} was sent, but {peer} has not closed within {seconds} s"
+    ))
+    .hint("perhaps it has the file, perhaps not; its terminal may tell")
 }

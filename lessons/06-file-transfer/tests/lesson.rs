@@ -589,6 +589,32 @@ fn a_receiver_that_never_reads_is_dropped() {
     assert!(fs::read(inbox.path().join("big")).expect("it is there") == bytes);
 }
 
+#[test]
+fn a_receiver_may_wait_for_its_disk() {
+    let outbox = folder();
+    let file = outbox.path().join("big");
+    file_of(20_000_000, &file);
+    let server = Server::start(SERVER, &["send", text(&file), "--timeout", "2"]);
+    let mut stream = connect(server.addr());
+    let mut received = Vec::new();
+    let read = stream.read_to_end(&mut received);
+    read.expect("the server says that it has finished");
+    thread::sleep(Duration::from_millis(2500)); // our slow disk
+    drop(stream);
+    server.wait_for_stdout("sent big: 20000000 bytes");
+}
+
+#[test]
+fn a_receiver_that_never_closes_is_dropped() {
+    let outbox = folder();
+    let file = outbox.path().join("a.txt");
+    fs::write(&file, "hello").expect("the folder can be written to");
+    let server = Server::start(SERVER, &["send", text(&file), "--timeout", "1"]);
+    let stream = connect(server.addr());
+    server.wait_for_stderr("has not closed within 1 s");
+    drop(stream);
+}
+
 /// Passes on so many bytes of what the first sends to the second, then waits for the word.
 fn pass_on(from: &TcpStream, to: &TcpStream, bytes: u64) {
     let passed = io::copy(&mut from.take(bytes), &mut { to });
