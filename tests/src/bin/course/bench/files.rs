@@ -4,12 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use course::{Server, has, workspace};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
-use shared::Failure;
+use shared::{Failure, warn};
 
 use super::peer::program;
 use super::rounds::interleave;
@@ -28,7 +28,11 @@ pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
         ways.push(("Python, blocks of 2,048", python));
     }
     if has("nc") {
-        ways.push(("nc", netcat));
+        // There are several programs of this name, and only OpenBSD's takes these arguments.
+        match netcat(&folder) {
+            Ok(_) => ways.push(("nc", netcat)),
+            Err(failure) => warn!("nc is left out: {failure}"),
+        }
     }
     for (_, way) in &ways {
         way(&folder)?; // so that the memory has been used once
@@ -207,16 +211,25 @@ fn python(folder: &Folder) -> Result<Duration, Failure> {
 /// nc does not say when it listens, so this tries until somebody is there; the bytes of a
 /// connection that came too early were never sent.
 fn netcat(folder: &Folder) -> Result<Duration, Failure> {
+    let took = netcat_to(folder);
+    if took.is_err() {
+        let _ = fs::remove_file(folder.received()); // the next way needs the name
+    }
+    took
+}
+
+fn netcat_to(folder: &Folder) -> Result<Duration, Failure> {
     let failed = |e: io::Error| Failure::new(format!("cannot measure nc: {e}"));
     let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
     let port = free.map_err(failed)?.port().to_string();
     let into = File::create(folder.received()).map_err(failed)?;
-    let mut receiver = Command::new("nc")
+    let receiver = Command::new("nc")
         .args(["-l", "127.0.0.1", &port])
         .stdout(into)
         .stdin(Stdio::null())
         .spawn()
         .map_err(failed)?;
+    let mut receiver = Ended(receiver);
     let deadline = Instant::now() + course::PATIENCE;
     loop {
         let from = File::open(&folder.file).map_err(failed)?;
@@ -224,16 +237,27 @@ fn netcat(folder: &Folder) -> Result<Duration, Failure> {
         let mut sender = Command::new("nc");
         sender.args(["-N", "127.0.0.1", &port]).stdin(from);
         if sender.status().map_err(failed)?.success() {
-            receiver.wait().map_err(failed)?;
+            receiver.0.wait().map_err(failed)?;
             let took = start.elapsed();
             folder.check()?;
             return Ok(took);
         }
+        if let Some(status) = receiver.0.try_wait().map_err(failed)? {
+            return Err(Failure::new(format!("nc did not listen: {status}")));
+        }
         if Instant::now() > deadline {
-            let _ = receiver.kill();
-            let _ = receiver.wait();
             return Err(Failure::new("waited for nc to listen"));
         }
+    }
+}
+
+/// A program that does not outlive this value.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill(); // it may have ended by itself
+        let _ = self.0.wait();
     }
 }
 
