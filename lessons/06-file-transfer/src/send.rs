@@ -11,10 +11,10 @@ use shared::{Failure, escape, read_by, warn};
 use crate::paced::Paced;
 use crate::{BLOCK, Header, Progress, Wire, check_name};
 
-/// How long the receiver's disk may take at the end: a second for each MiB, ten minutes at most.
+/// How long the receiver's disk may take at the end: a second for each 10 MiB, ten minutes at most.
 /// Who says nothing after a small file cannot hold us for so long.
 fn disk_time(filesize: u64) -> Duration {
-    Duration::from_secs((filesize >> 20).min(600))
+    Duration::from_secs((filesize / (10 << 20)).min(600))
 }
 
 /// Opens a file to send and says what the header must say about it.
