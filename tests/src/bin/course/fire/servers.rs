@@ -17,8 +17,8 @@ use super::target::Target;
 pub const BRIEF: Duration = Duration::from_millis(200);
 
 /// Who takes so much of an endless message has no limit. The system's buffers take a few MiB, and
-/// a server may read on for a moment after it has said no.
-const TOO_MUCH: usize = 1 << 30;
+/// a server may read on for a moment after it has said no: in a second, that can be 1 GiB.
+const TOO_MUCH: usize = u32::MAX as usize;
 
 /// The same for lines whose answers nobody reads.
 const TOO_MANY_LINES: usize = 64_000;
