@@ -29,14 +29,16 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// The figure with its unit, between which no line is broken.
     fn show(self, value: f64) -> String {
-        match self {
+        let shown = match self {
             Unit::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
             Unit::Seconds => format!("{value:.2} s"),
             Unit::KiB => format!("{value:.1} KiB"),
             Unit::PerSecond if value >= 1e6 => format!("{:.1} M/s", value / 1e6),
             Unit::PerSecond => format!("{:.1} k/s", value / 1e3),
-        }
+        };
+        shown.replace(' ', "\u{a0}")
     }
 
     /// How many times better `ours` is.
@@ -52,7 +54,7 @@ impl Unit {
 /// the ratios inside each round.
 pub fn table<'a>(measured: impl IntoIterator<Item = &'a (u16, Vec<Comparison>)>) -> String {
     let head = [
-        "",
+        "lesson",
         "what",
         "ours",
         "beside it",
@@ -99,11 +101,11 @@ impl Comparison {
             row[3] = (*peer).to_owned();
             row[4] = shown(theirs);
             if ratio >= 0.005 {
-                row[5] = format!("{ratio:.2} ×"); // what is nothing beside ours has no ratio
+                row[5] = format!("{ratio:.2}\u{a0}×"); // what is nothing beside ours has no ratio
             }
             if let Some((_, least)) = self.goals.iter().find(|(name, _)| name == peer) {
                 let verdict = if ratio >= *least { "met" } else { "missed" };
-                row[6] = format!("{least} ×: {verdict}");
+                row[6] = format!("{least}\u{a0}×: {verdict}");
             }
         }
         rows
@@ -147,7 +149,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "| | what | ours | beside it | has | ours is better by | goal |",
+                "| lesson | what | ours | beside it | has | ours is better by | goal |",
                 "| --- | --- | --- | --- | --- | --- | --- |",
                 "| 8 | a race | 2.00 s | C | 8.00 s | 3.00 × | 3 ×: met |",
                 "| | | | cp | 1.00 s | 1.00 × | 1.5 ×: missed |",
