@@ -57,7 +57,8 @@ pub fn run_time(rounds: u32) -> Result<Vec<Comparison>, Failure> {
     })
 }
 
-fn compare(
+/// Measures the servers on one core, client and all.
+pub fn compare(
     what: &str,
     contestants: &[Contestant],
     rounds: u32,

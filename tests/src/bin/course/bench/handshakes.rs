@@ -6,31 +6,23 @@ use std::time::{Duration, Instant};
 
 use shared::Failure;
 
-use super::cores::OneCore;
-use super::peer::{contestants, measure};
-use super::table::{Comparison, Unit};
+use super::exchange::compare;
+use super::peer::contestants;
+use super::table::Comparison;
 use crate::proof;
 
 /// Handshakes of each server in each round.
 const HANDSHAKES: u32 = 3000;
 
 pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
-    let _core = OneCore::pin();
     let contestants = contestants(
         "auth-server",
         &[],
         &[("C", "tests/peers/auth_server.c")],
         "lessons/07-legitimacy-check/peers/auth_server.py",
     )?;
-    let results = measure(&contestants, rounds, |peer| {
-        handshakes_per_second(peer.addr)
-    })?;
-    Ok(vec![Comparison {
-        what: "handshakes, each on a new connection".to_owned(),
-        unit: Unit::PerSecond,
-        results,
-        goals: &[("C", 0.95)],
-    }])
+    let what = "handshakes, each on a new connection";
+    compare(what, &contestants, rounds, handshakes_per_second)
 }
 
 fn handshakes_per_second(addr: SocketAddr) -> io::Result<f64> {
