@@ -14,6 +14,10 @@ test package:
 rewrite package:
     COURSE_REWRITE=1 cargo test -p {{package}} --test lesson the_page
 
+# How many sentences of the exercises' contracts are guarded, and the smallest margins.
+contracts:
+    COURSE_TABLE=1 cargo test --test lesson is_proved -- --nocapture
+
 # Measure the programs beside peers in C and Python: just bench 7, or just bench --write
 bench *args:
     cargo course bench {{args}}

@@ -25,21 +25,22 @@ mod redact;
 mod replay;
 mod reserved;
 mod server;
+mod sockets;
 mod terminal;
 
-use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub use lessons::{LESSONS, Lesson};
 pub use page::{Block, Page, Session};
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;
+pub use sockets::{accept, connect, datagrams, receive, reset};
 
 /// How long any single wait may take. Only a failing test waits that long; a busy machine is
 /// slow, so it is generous.
@@ -120,82 +121,6 @@ pub fn has(program: &str) -> bool {
     found
 }
 
-/// Connects to a server; every read and write on the connection fails after [`PATIENCE`].
-///
-/// # Panics
-/// If the server does not accept in time.
-#[track_caller]
-pub fn connect(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&addr, PATIENCE)
-        .unwrap_or_else(|e| panic!("cannot connect to {addr}: {e}"));
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
-        .set_write_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
-}
-
-/// Waits for a client to connect; every read and write on the connection fails after [`PATIENCE`].
-///
-/// # Panics
-/// If no client connects in time.
-#[track_caller]
-pub fn accept(listener: &TcpListener) -> TcpStream {
-    // A blocked accept cannot be woken, so a thread of its own waits in it.
-    let listener = listener.try_clone().expect("a socket can be cloned");
-    let (sender, accepted) = mpsc::channel();
-    thread::spawn(move || sender.send(listener.accept()));
-    let accepted = accepted
-        .recv_timeout(PATIENCE)
-        .expect("waited for a client to connect");
-    patient(accepted.expect("a client connects").0)
-}
-
-fn patient(stream: TcpStream) -> TcpStream {
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
-        .set_write_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
-}
-
-/// A UDP socket on a free port of this machine; every wait for a datagram fails after [`PATIENCE`].
-///
-/// # Panics
-/// If no port is free.
-#[track_caller]
-pub fn datagrams() -> UdpSocket {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
-    socket
-        .set_read_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    socket
-}
-
-/// Waits for a datagram: its bytes, and who sent it.
-///
-/// # Panics
-/// If none comes in time.
-#[track_caller]
-pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
-    let mut buffer = vec![0; 65_536];
-    let deadline = Instant::now() + PATIENCE;
-    let (n, sender) = loop {
-        match socket.recv_from(&mut buffer) {
-            Ok(received) => break received,
-            // With a timeout set, Linux interrupts the wait when a stopped process goes on.
-            Err(e) if e.kind() == ErrorKind::Interrupted && Instant::now() < deadline => {}
-            Err(e) => panic!("waited for a datagram: {e}"),
-        }
-    };
-    buffer.truncate(n);
-    (buffer, sender)
-}
-
 /// Waits until a program has exited by itself: its status, and what it wrote into the pipes that it
 /// still has.
 ///
@@ -208,14 +133,4 @@ pub fn exited(child: Child) -> Output {
     let output = exited.recv_timeout(PATIENCE);
     let output = output.expect("waited for a program to exit");
     output.expect("the program is our child")
-}
-
-/// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.
-///
-/// # Panics
-/// If the socket does not take the option.
-pub fn reset(stream: TcpStream) {
-    let socket = socket2::Socket::from(stream);
-    let set = socket.set_linger(Some(Duration::ZERO));
-    set.expect("an open socket takes SO_LINGER");
 }

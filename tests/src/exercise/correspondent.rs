@@ -2,14 +2,14 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::{Fault, Step, Trial, compare, show, time_left};
+use super::patience::{Patience, time_left};
+use super::{Fault, Step, Trial, compare, show};
 
 /// The check's side of a conversation in datagrams.
 pub struct Correspondent {
     socket: UdpSocket,
     addr: SocketAddr,
-    end: Instant,
-    wait: Duration,
+    patience: Patience,
     /// How the sentence begins that says what went wrong: what was sent last.
     story: String,
 }
@@ -31,8 +31,7 @@ impl Trial {
         Ok(Correspondent {
             socket,
             addr,
-            end: self.end,
-            wait: self.wait,
+            patience: self.patience.clone(),
             story: String::new(),
         })
     }
@@ -40,6 +39,11 @@ impl Trial {
 
 fn bind(addr: SocketAddr) -> Step<(UdpSocket, SocketAddr)> {
     let bound = UdpSocket::bind(addr).and_then(|s| s.local_addr().map(|addr| (s, addr)));
+    if let Ok((socket, _)) = &bound {
+        // macOS sends no more than 9,216 bytes at once otherwise. Where this is refused, the first
+        // large datagram says so.
+        let _ = socket2::SockRef::from(socket).set_send_buffer_size(128 * 1024);
+    }
     bound.map_err(|e| Fault::new(format!("this machine gave the check no port: {e}")))
 }
 
@@ -61,12 +65,12 @@ impl Correspondent {
 
     /// Waits for a datagram: its bytes, and who sent it; `None` when nothing came in time.
     pub fn receive(&self) -> Step<Option<(Vec<u8>, SocketAddr)>> {
-        self.receive_within(self.wait)
+        self.receive_within(self.patience.wait)
     }
 
     /// The same, at most so long from now.
     pub fn receive_within(&self, within: Duration) -> Step<Option<(Vec<u8>, SocketAddr)>> {
-        let deadline = self.end.min(Instant::now() + within);
+        let deadline = self.patience.end.min(Instant::now() + within);
         let mut buffer = vec![0; 65_536];
         loop {
             let _ = self
@@ -77,9 +81,17 @@ impl Correspondent {
                     buffer.truncate(n);
                     return Ok(Some((buffer, sender)));
                 }
-                // What was sent before found nobody; Windows says so here.
-                Err(e) if e.kind() == ErrorKind::ConnectionReset => {}
+                // What was sent before found nobody; Windows says so here. Or the process was
+                // stopped, and goes on (Ctrl-Z and fg).
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::ConnectionReset | ErrorKind::Interrupted
+                    ) => {}
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    if within >= self.patience.wait {
+                        self.patience.notes.ran_out();
+                    }
                     return Ok(None);
                 }
                 Err(e) => return Err(Fault::new(format!("the check could not receive: {e}"))),
@@ -95,7 +107,8 @@ impl Correspondent {
             let expected = show(expected);
             return Err(Fault::new(format!(
                 "{story}{promise}\nexpected {expected}, and no datagram came"
-            )));
+            ))
+            .late());
         };
         compare(expected, &came)
             .map_err(|difference| Fault::new(format!("{story}{promise}\n{difference}")))?;
