@@ -18,6 +18,10 @@ rewrite package:
 contracts:
     COURSE_TABLE=1 cargo test --test lesson is_proved -- --nocapture
 
+# Hand every change that cargo-mutants knows of a lesson's solution to its checks: just mutants 3
+mutants lesson:
+    tests/mutants {{lesson}}
+
 # Measure the programs beside peers in C and Python: just bench 7, or just bench --write
 bench *args:
     cargo course bench {{args}}
