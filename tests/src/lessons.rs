@@ -1,7 +1,15 @@
+//! The register of the lessons: all that lists lessons takes them from here, or is compared with it
+//! by `tests/tests/register.rs`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::workspace;
+
 /// A lesson: where it lies, and what its programs are called.
 #[derive(Debug)]
 pub struct Lesson {
-    /// 1 to 8.
+    /// Its place in the course, from 1 on.
     pub number: u16,
     /// Its folder in `lessons/`, and its page in `docs/` without the `.md`.
     pub folder: &'static str,
@@ -15,15 +23,83 @@ pub struct Lesson {
     pub udp: bool,
 }
 
+/// The parts of the course. The first is complete in itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Lessons 1 to 8.
+    One,
+    /// What comes after them.
+    Two,
+}
+
+/// An exercise, as its heading in the page tells it.
+#[derive(Debug)]
+pub struct Heading {
+    /// Such as `1.2`.
+    pub number: String,
+    /// Such as `A client with human errors`.
+    pub title: String,
+}
+
+impl Part {
+    /// The parts, in their order.
+    pub const ALL: [Part; 2] = [Part::One, Part::Two];
+
+    /// The number of the first part's last lesson.
+    const LAST_OF_ONE: u16 = 8;
+
+    /// The part to which the lesson of that number belongs.
+    pub fn of(number: u16) -> Part {
+        if number <= Part::LAST_OF_ONE {
+            Part::One
+        } else {
+            Part::Two
+        }
+    }
+
+    /// Its name in the list of lessons, in the README's table and in the book.
+    pub fn title(self) -> &'static str {
+        match self {
+            Part::One => "The eight lessons",
+            Part::Two => "Part two: beyond the eight",
+        }
+    }
+
+    /// Its lessons.
+    pub fn lessons(self) -> impl Iterator<Item = &'static Lesson> {
+        LESSONS.iter().filter(move |lesson| lesson.part() == self)
+    }
+}
+
 impl Lesson {
     /// The port on which its server listens if it is not told otherwise.
     pub fn port(&self) -> u16 {
         8800 + self.number
     }
 
+    /// The port on which its tap listens if it is not told otherwise.
+    pub fn tap_port(&self) -> u16 {
+        9800 + self.number
+    }
+
+    /// The part of the course to which it belongs.
+    pub fn part(&self) -> Part {
+        Part::of(self.number)
+    }
+
     /// The page's path in the workspace.
     pub fn page(&self) -> String {
         format!("docs/{}.md", self.folder)
+    }
+
+    /// Where its package lies.
+    pub fn path(&self) -> PathBuf {
+        workspace().join("lessons").join(self.folder)
+    }
+
+    /// The lesson of that number.
+    pub fn of_number(number: u16) -> Option<&'static Lesson> {
+        LESSONS.iter().find(|lesson| lesson.number == number)
     }
 
     /// The lesson to which a program of that name belongs.
@@ -33,9 +109,32 @@ impl Lesson {
             matches!(rest, Some("-server" | "-client"))
         })
     }
+
+    /// Its exercises, from the page's headings, such as `### 1.2 ★★ A client with human errors`.
+    pub fn exercises(&self) -> Vec<Heading> {
+        let page = fs::read_to_string(workspace().join(self.page())).unwrap_or_default();
+        let headings = page.lines().filter_map(|line| {
+            let (number, title) = line.strip_prefix("### ")?.split_once(" ★")?;
+            Some(Heading {
+                number: number.to_owned(),
+                title: title.trim_start_matches('★').trim().to_owned(),
+            })
+        });
+        headings.collect()
+    }
+
+    /// Whether one of its examples has the option `--addr`: whether its source has the field
+    /// [`ADDR_FIELD`](Self::ADDR_FIELD). The programs all have it.
+    pub fn example_takes_addr(&self, example: &str) -> bool {
+        let file = self.path().join("examples").join(format!("{example}.rs"));
+        fs::read_to_string(file).is_ok_and(|source| source.contains(Self::ADDR_FIELD))
+    }
+
+    /// The option `--addr` in a program's arguments.
+    pub const ADDR_FIELD: &'static str = "addr: Addr";
 }
 
-/// The lessons that are finished, in their order.
+/// The lessons that are finished, in their order. `cargo course new-lesson` writes a new one here.
 pub const LESSONS: &[Lesson] = &[
     Lesson {
         number: 1,

@@ -12,7 +12,7 @@
 //!
 //! For the exercises: the module [`exercise`].
 //!
-//! For `cargo course`: [`LESSONS`], and [`Replay`], which plays a session of a [`Page`] live.
+//! For `cargo course`: [`LESSONS`] and their [`Part`]s, and [`Replay`], which plays a session of a [`Page`] live.
 //!
 //! Every wait has a deadline of [`PATIENCE`] and says what it waited for.
 
@@ -35,7 +35,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-pub use lessons::{LESSONS, Lesson};
+pub use lessons::{Heading, LESSONS, Lesson, Part};
 pub use page::{Block, Page, Session};
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;

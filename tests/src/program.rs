@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
@@ -118,17 +117,14 @@ impl<'a> CommandLine<'a> {
             if arguments.contains("-addr ") || arguments.contains("-a ") {
                 continue;
             }
-            if let Some(lesson) = found
-                .name("tap")
-                .and_then(|n| n.as_str().parse::<u16>().ok())
-            {
+            if let Some(lesson) = tapped(&found) {
                 text += &format!(
                     " --addr 127.0.0.1:{} --to 127.0.0.1:{}",
-                    9800 + lesson,
-                    8800 + lesson
+                    lesson.tap_port(),
+                    lesson.port()
                 );
             } else if let Some(lesson) = lesson_of(&found)
-                && (&found["kind"] == "bin" || takes_addr(lesson, &found["name"]))
+                && (&found["kind"] == "bin" || lesson.example_takes_addr(&found["name"]))
             {
                 let dashes = if whole.as_str().ends_with("--") {
                     ""
@@ -145,7 +141,7 @@ impl<'a> CommandLine<'a> {
 /// What of a command Cargo would run: a lesson's program, an example of a lesson, or the tap.
 static CARGO: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"cargo (?:run -q(?: -p (?<package>[\w-]+))? --(?<kind>bin|example) (?<name>[\w-]+)(?: --)?|-q course (?<course>\w+)(?: (?<tap>\d))?)",
+        r"cargo (?:run -q(?: -p (?<package>[\w-]+))? --(?<kind>bin|example) (?<name>[\w-]+)(?: --)?|-q course (?<course>\w+)(?: (?<tap>\d+))?)",
     )
     .expect("the pattern is tested")
 });
@@ -159,15 +155,13 @@ fn lesson_of(found: &Captures) -> Option<&'static Lesson> {
     }
 }
 
+/// The lesson whose tap it is.
+fn tapped(found: &Captures) -> Option<&'static Lesson> {
+    Lesson::of_number(found.name("tap")?.as_str().parse().ok()?)
+}
+
 static PORT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
-
-/// Whether an example of the lesson has the option `--addr`. Its programs all have it.
-fn takes_addr(lesson: &Lesson, example: &str) -> bool {
-    let file = format!("lessons/{}/examples/{example}.rs", lesson.folder);
-    let source = fs::read_to_string(workspace().join(file));
-    source.is_ok_and(|source| source.contains("addr: Addr"))
-}
 
 /// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
 fn page_ports(text: &str) -> Vec<u16> {

@@ -6,3 +6,4 @@ mod command;
 mod fire;
 mod nine_ways;
 mod pages;
+mod register;

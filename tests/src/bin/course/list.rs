@@ -1,39 +1,38 @@
 //! `cargo course`: the lessons, how many exercises are solved, and what to do next.
 
 use anstyle::{AnsiColor, Style};
-use course::LESSONS;
+use course::{Lesson, Part};
 use shared::{Failure, say};
 
 use crate::paint;
 use crate::progress::{Exercise, State, exercises};
 
-/// Prints the lessons.
+/// Prints the lessons, part by part.
 pub fn run() -> Result<(), Failure> {
-    let bold = Style::new().bold();
     say!(
         "{}",
-        paint(bold, "Two Terminals: socket programming in blocking Rust")
+        bold("Two Terminals: socket programming in blocking Rust")
     );
-    let mut next = None;
-    for lesson in LESSONS {
-        let exercises = exercises(lesson);
-        let number = paint(AnsiColor::Green.on_default(), &lesson.number.to_string());
-        say!("\n  {number}  {}", lesson.title);
-        say!("     page       {}", lesson.page());
-        say!("     code       lessons/{}/src/bin/", lesson.folder);
-        say!("     play it    cargo course demo {}", lesson.number);
-        if !exercises.is_empty() {
-            say!("     exercises  {}", summary(&exercises));
+    let mut open = Vec::new();
+    for part in Part::ALL {
+        let mut lessons = part.lessons().peekable();
+        if lessons.peek().is_some() {
+            say!("\n{}", bold(part.title()));
         }
-        let open = exercises
-            .into_iter()
-            .find(|exercise| exercise.state != State::Solved);
-        next = next.or(open.map(|exercise| (lesson, exercise)));
+        for lesson in lessons {
+            let exercises = exercises(lesson);
+            show(lesson, &exercises);
+            let unsolved = exercises.into_iter().find(|e| e.state != State::Solved);
+            open.extend(unsolved.map(|exercise| (lesson, exercise)));
+        }
     }
-    let Some((lesson, exercise)) = next else {
+    let Some((lesson, exercise)) = open.first() else {
         say!("\nAll exercises are solved.");
         return Ok(());
     };
+    if lesson.part() != Part::One {
+        say!("\nThe eight lessons are solved.");
+    }
     say!(
         "\nNext: {}, then exercise {}, {}, in lessons/{}/src/exercise.rs",
         lesson.page(),
@@ -46,6 +45,22 @@ pub fn run() -> Result<(), Failure> {
         lesson.number
     );
     Ok(())
+}
+
+fn bold(text: &str) -> String {
+    paint(Style::new().bold(), text)
+}
+
+fn show(lesson: &Lesson, exercises: &[Exercise]) {
+    let number = format!("{:>3}", lesson.number);
+    let number = paint(AnsiColor::Green.on_default(), &number);
+    say!("\n{number}  {}", lesson.title);
+    say!("     page       {}", lesson.page());
+    say!("     code       lessons/{}/src/bin/", lesson.folder);
+    say!("     play it    cargo course demo {}", lesson.number);
+    if !exercises.is_empty() {
+        say!("     exercises  {}", summary(exercises));
+    }
 }
 
 /// Such as `1 of 3 solved (1.2 wrong, 1.3 not started)`.

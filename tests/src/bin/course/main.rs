@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod fire;
 mod list;
+mod new_lesson;
 mod progress;
 mod proof;
 mod soak;
@@ -54,6 +55,8 @@ enum Command {
     Bench(bench::Args),
     /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
     Fire(fire::Args),
+    /// Write the skeleton of a new lesson, for authors
+    NewLesson(new_lesson::Args),
     /// Keep the servers under hostile and ordinary load, and compare what they hold before and after
     Soak(soak::Args),
     /// Stand between a lesson's client and server and print what passes: every piece, its first 256
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Fire(args)) => fire::run(&args),
+        Some(Command::NewLesson(args)) => new_lesson::run(&args),
         Some(Command::Soak(args)) => soak::run(&args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
@@ -75,9 +79,7 @@ fn main() -> ExitCode {
 
 /// The lesson of that number.
 fn lesson(number: &str) -> Result<&'static Lesson, String> {
-    let found = LESSONS
-        .iter()
-        .find(|lesson| lesson.number.to_string() == number);
+    let found = number.parse().ok().and_then(Lesson::of_number);
     found.ok_or_else(|| {
         let last = LESSONS.last().map_or(0, |lesson| lesson.number);
         format!("expected the number of a lesson, 1 to {last}")

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::PathBuf;
 
-use course::{Lesson, programs, workspace};
+use course::{Heading, Lesson, programs};
 
 /// One exercise, as it stands.
 pub struct Exercise {
@@ -41,15 +41,9 @@ pub fn exercises(lesson: &Lesson) -> Vec<Exercise> {
     let current = results.next() == Some(fingerprint(&source).as_str());
     let results: Vec<&str> = results.collect();
 
-    // Their titles stand in the page, as in `### 1.2 ★★ A client with human errors`.
-    let page = fs::read_to_string(workspace().join(lesson.page())).unwrap_or_default();
-    let headings = page.lines().filter_map(|line| {
-        let (number, title) = line.strip_prefix("### ")?.split_once(" ★")?;
-        let title = title.trim_start_matches('★').trim();
-        Some((number.to_owned(), title.to_owned()))
-    });
-    headings
-        .map(|(number, title)| {
+    let exercises = lesson.exercises().into_iter();
+    exercises
+        .map(|Heading { number, title }| {
             let found =
                 |word: &str| current && results.contains(&format!("{number} {word}").as_str());
             let state = if source.contains(&format!("todo!(\"{number} ")) {
@@ -89,11 +83,7 @@ pub fn record(lesson: &Lesson, source: &str, results: &[(String, State)]) -> io:
 
 /// The learner's file of a lesson.
 pub fn source_path(lesson: &Lesson) -> PathBuf {
-    folder(lesson).join("src/exercise.rs")
-}
-
-fn folder(lesson: &Lesson) -> PathBuf {
-    workspace().join("lessons").join(lesson.folder)
+    lesson.path().join("src/exercise.rs")
 }
 
 fn results_path(lesson: &Lesson) -> PathBuf {

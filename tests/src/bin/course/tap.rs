@@ -28,11 +28,11 @@ pub struct Args {
     #[arg(value_parser = lesson)]
     lesson: &'static Lesson,
 
-    /// Where the tap listens; point the client here [default: 127.0.0.1:980N]
+    /// Where the tap listens; point the client here [default: 127.0.0.1:98NN]
     #[arg(short, long, value_name = "HOST:PORT")]
     addr: Option<Addr>,
 
-    /// Where the server listens [default: 127.0.0.1:880N]
+    /// Where the server listens [default: 127.0.0.1:88NN]
     #[arg(long, value_name = "HOST:PORT")]
     to: Option<Addr>,
 
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let addr = args
         .addr
         .clone()
-        .unwrap_or_else(|| default(9800 + args.lesson.number));
+        .unwrap_or_else(|| default(args.lesson.tap_port()));
     let to = args
         .to
         .clone()

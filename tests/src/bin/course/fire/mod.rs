@@ -110,13 +110,19 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
         let before = pairs.len();
         pairs.extend(PAIRS.iter().filter(|pair| pair.lesson == lesson.number));
         if pairs.len() == before {
-            let message = format!("nobody has said how lesson {} is attacked", lesson.number);
-            return Err(Failure::new(message));
+            return Err(Failure::new(unknown(lesson)));
         }
     }
     allow_many_files()?;
     build(None)?;
     Ok(pairs)
+}
+
+fn unknown(lesson: &Lesson) -> String {
+    format!(
+        "tests/src/bin/course/fire/pairs.rs does not say how lesson {} is attacked",
+        lesson.number
+    )
 }
 
 /// What became of a program.
@@ -201,4 +207,17 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     let lines: Vec<&str> = text.unwrap_or("it panicked").lines().take(20).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lesson_is_attacked() {
+        for lesson in LESSONS {
+            let attacked = PAIRS.iter().any(|pair| pair.lesson == lesson.number);
+            assert!(attacked, "{}", unknown(lesson));
+        }
+    }
 }

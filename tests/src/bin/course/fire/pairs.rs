@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use course::{LESSONS, Lesson};
+use course::Lesson;
 
 use crate::proof;
 
@@ -68,8 +68,7 @@ pub enum Side {
 impl Pair {
     /// The lesson to which it belongs.
     pub fn lesson(&self) -> &'static Lesson {
-        let found = LESSONS.iter().find(|lesson| lesson.number == self.lesson);
-        found.expect("every pair belongs to a lesson")
+        Lesson::of_number(self.lesson).expect("every pair belongs to a lesson")
     }
 
     /// The name of one of its programs.

@@ -1,0 +1,4 @@
+//! Lesson {{number}}: {{title}}. Read `docs/{{folder}}.md` beside it.
+
+/// Where the server listens and the client connects if `--addr` does not say otherwise.
+pub const ADDR: &str = "127.0.0.1:{{port}}";
