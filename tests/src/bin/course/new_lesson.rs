@@ -238,3 +238,97 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 fn cannot(what: &str, path: &Path, cause: &io::Error) -> Failure {
     Failure::new(format!("cannot {what} {}: {cause}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use course::programs;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A workspace with a skeleton in it, behind the last lesson.
+    fn skeleton() -> (TempDir, NewLesson) {
+        let workspace = tempfile::tempdir().expect("there is room for a folder");
+        let last = LESSONS.last().expect("there are lessons");
+        for file in [REGISTER, SUMMARY, README, &last.page()] {
+            let text = fs::read_to_string(super::workspace().join(file));
+            write(&workspace.path().join(file), &text.expect("it is there")).expect("it has room");
+        }
+        let args = Args {
+            number: 99,
+            package: "two-words".to_owned(),
+            programs: Some("skeleton".to_owned()),
+        };
+        let new = NewLesson::new(&args).expect("there is no lesson 99");
+        new.write(workspace.path()).expect("every list has a place");
+        (workspace, new)
+    }
+
+    #[test]
+    fn enters_the_lesson_in_every_list() {
+        let (workspace, new) = skeleton();
+        let read = |file: &str| {
+            let text = fs::read_to_string(workspace.path().join(file));
+            text.expect("it was written")
+        };
+        let before = new.before.page();
+        for (file, words) in [
+            (
+                REGISTER,
+                "        number: 99,\n        folder: \"99-two-words\",\n",
+            ),
+            (SUMMARY, "\n- [Lesson 99: two words](99-two-words.md)\n"),
+            (README, "\n| 99 | [Two words](docs/99-two-words.md) | "),
+            (&before, "\nNext: [Lesson 99, two words](99-two-words.md)\n"),
+            (
+                "docs/99-two-words.md",
+                "cargo run -q --bin skeleton-server\n",
+            ),
+            ("lessons/99-two-words/src/lib.rs", "\"127.0.0.1:8899\""),
+        ] {
+            let text = read(file);
+            assert!(text.contains(words), "{file} lacks {words:?}:\n{text}");
+        }
+        let old = fs::read_to_string(super::workspace().join(&before)).expect("it is there");
+        let next = old.trim_end().lines().last();
+        assert_eq!(read("docs/99-two-words.md").trim_end().lines().last(), next);
+        for (file, _) in FILES {
+            assert!(!read(&format!("lessons/99-two-words/{}", new.fill(file))).contains("{{"));
+        }
+        let again = new.write(workspace.path()).map_err(|e| e.to_string());
+        let again = again.expect_err("nothing may be written over");
+        assert!(
+            again.ends_with("99-two-words.md is there already"),
+            "{again}"
+        );
+    }
+
+    #[test]
+    #[ignore = "compiles a whole lesson; .ci/run does it"]
+    fn the_skeleton_compiles_as_it_should_look() {
+        let (folder, _) = skeleton();
+        let read = |file| fs::read_to_string(super::workspace().join(file)).expect("it is there");
+        let mut manifest = read("Cargo.toml").replace("\"shared\", \"tests\", ", "");
+        for member in ["shared", "tests"] {
+            let path = super::workspace().join(member);
+            let path = format!("path = \"{}\"", path.display());
+            manifest = manifest.replace(&format!("path = \"{member}\""), &path);
+        }
+        fs::write(folder.path().join("Cargo.toml"), manifest).expect("there is room");
+        fs::write(folder.path().join("Cargo.lock"), read("Cargo.lock")).expect("there is room");
+        let cargo = |arguments: &[&str]| {
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let mut command = Command::new(cargo);
+            command.args(arguments).current_dir(folder.path());
+            // What is built already need not be built again.
+            command.env("CARGO_TARGET_DIR", programs().with_file_name(""));
+            let status = command.status().expect("cargo runs");
+            assert!(status.success(), "cargo {arguments:?} failed");
+        };
+        cargo(&["fmt", "--all", "--check"]);
+        cargo(&["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"]);
+        cargo(&["test", "--quiet", "--no-run"]);
+    }
+}
