@@ -9,25 +9,50 @@ mod exercise;
 mod solution;
 
 use checks::{First, Second, Third};
-use course::exercise::prove;
+use course::exercise::Proof;
 
 const SOURCE: &str = include_str!("../src/exercise.rs");
 
 #[test]
 fn exercise_{{number}}_1_is_proved() {
-    let skeleton = (SOURCE, "{{number}}.1 ", exercise::first as First);
-    // TO WRITE: what learners do wrong, at least four ways, each with words of its fault.
-    prove(checks::first, skeleton, solution::first, &[]);
+    Proof {
+        check: checks::first,
+        source: SOURCE,
+        exercise: "{{number}}.1",
+        skeleton: exercise::first as First,
+        // TO WRITE: at least three others, in clearly different styles.
+        right: &[("the solution", solution::first)],
+        // TO WRITE: what learners do wrong: each with words of the cause that its fault names.
+        mistakes: &[],
+        unseen: &[],
+    }
+    .holds();
 }
 
 #[test]
 fn exercise_{{number}}_2_is_proved() {
-    let skeleton = (SOURCE, "{{number}}.2 ", exercise::second as Second);
-    prove(checks::second, skeleton, solution::second, &[]);
+    Proof {
+        check: checks::second,
+        source: SOURCE,
+        exercise: "{{number}}.2",
+        skeleton: exercise::second as Second,
+        right: &[("the solution", solution::second)],
+        mistakes: &[],
+        unseen: &[],
+    }
+    .holds();
 }
 
 #[test]
 fn exercise_{{number}}_3_is_proved() {
-    let skeleton = (SOURCE, "{{number}}.3 ", exercise::third as Third);
-    prove(checks::third, skeleton, solution::third, &[]);
+    Proof {
+        check: checks::third,
+        source: SOURCE,
+        exercise: "{{number}}.3",
+        skeleton: exercise::third as Third,
+        right: &[("the solution", solution::third)],
+        mistakes: &[],
+        unseen: &[],
+    }
+    .holds();
 }
