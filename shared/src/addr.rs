@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::vec;
 
+use crate::escape::escape;
+
 /// The value of `--addr`: `HOST:PORT`, not looked up yet.
 ///
 /// The host is an IPv4 address, an IPv6 address in brackets, or a name; the port is 0 to 65535.
@@ -75,7 +77,7 @@ impl FromStr for Addr {
             }),
             _ => wrong(&format!(
                 "the port '{}' is not a number from 0 to 65535",
-                crate::escape(port.as_bytes())
+                escape(port.as_bytes())
             )),
         }
     }
@@ -83,7 +85,7 @@ impl FromStr for Addr {
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&crate::escape(self.text.as_bytes()))
+        f.write_str(&escape(self.text.as_bytes()))
     }
 }
 

@@ -3,7 +3,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use crate::{Addr, warn};
+use crate::addr::Addr;
+use crate::print::print_warning;
 
 /// An error a person reads: what was tried, on which value, why it failed, and the remedy.
 ///
@@ -33,9 +34,9 @@ impl Failure {
 
     /// Prints the error to stderr, and the hint if there is one.
     pub fn print(&self) {
-        warn!("error: {self}");
+        print_warning(format_args!("error: {self}"));
         if let Some(hint) = &self.hint {
-            warn!("hint: {hint}");
+            print_warning(format_args!("hint: {hint}"));
         }
     }
 

@@ -10,19 +10,23 @@
 //! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
+mod ask;
 mod deadline;
+mod escape;
 mod failure;
 #[cfg(feature = "frame")]
 pub mod frame;
+mod print;
 mod seconds;
-mod terminal;
 mod text;
 
 pub use addr::{Addr, any_port};
+pub use ask::{MAX_LINE, ask, ask_text};
 pub use deadline::{read_by, read_exact_by, write_all_by};
+pub use escape::{escape, preview};
 pub use failure::Failure;
+pub use print::{print_line, print_warning};
 pub use seconds::seconds;
-pub use terminal::{MAX_LINE, ask, ask_text, escape, preview, print_line, print_warning};
 pub use text::{MAX_TEXT, TextError, decode, encode};
 
 use std::process::ExitCode;

@@ -2,7 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::str;
 
-use crate::preview;
+use crate::escape::preview;
 
 /// The longest text that one datagram carries, in bytes.
 ///
