@@ -44,27 +44,54 @@ pub fn receive(
     wire: &Wire,
 ) -> Result<(), Failure> {
     let mut connection = Paced::new(stream, wire.patience());
-    let header = match read_frame(&mut connection, wire.byte_order, MAX_HEADER) {
-        Ok(Some(json)) => parse(&json, peer)?,
-        Ok(None) => return Err(refuse(peer, "it closed without sending anything")),
-        Err(error) => return Err(no_header(peer, wire.byte_order, error)),
-    };
+    let header = receive_header(&mut connection, peer, wire.byte_order)?;
     options.check_header(&header, peer)?;
 
-    let (name, size) = (escape(header.filename.as_bytes()), header.filesize);
-    let write_failed = |e: io::Error| match e.kind() {
-        ErrorKind::AlreadyExists => is_there(&name, peer),
-        _ => Failure::new(format!("cannot write {name}: {e}")),
-    };
+    let write_failed = |e| cannot_write(&header, peer, &e);
     let mut partial = Partial::new(&options.dir).map_err(write_failed)?;
-    let progress = Progress::new(size);
+    let progress = Progress::new(header.filesize);
+    receive_body(&mut connection, peer, &header, &mut partial, &progress)?;
+    expect_end(&mut connection, peer, &header)?;
 
-    // Exactly the announced size. The end of the stream is no proof that all has come.
+    let path = options.dir.join(&header.filename);
+    partial
+        .publish(&path, options.force)
+        .map_err(write_failed)?;
+    progress.finish("received", &header.filename);
+    Ok(())
+}
+
+/// What the sender says about the file: one frame.
+fn receive_header(
+    connection: &mut Paced,
+    peer: &dyn fmt::Display,
+    order: ByteOrder,
+) -> Result<Header, Failure> {
+    let json = match read_frame(connection, order, MAX_HEADER) {
+        Ok(Some(json)) => json,
+        Ok(None) => return Err(refuse(peer, "it closed without sending anything")),
+        Err(error) => return Err(no_header(peer, order, error)),
+    };
+    serde_json::from_slice(&json)
+        .map_err(|e| refuse(peer, &format!("its header is no header: {}", brief(&e))))
+}
+
+/// The file: exactly as many bytes as announced. The end of the stream is no proof that all has
+/// come.
+fn receive_body(
+    connection: &mut Paced,
+    peer: &dyn fmt::Display,
+    header: &Header,
+    partial: &mut Partial,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let (name, size) = (escape(header.filename.as_bytes()), header.filesize);
+    let write_failed = |e| cannot_write(header, peer, &e);
     let mut block = vec![0; BLOCK];
     let mut left = size;
     while left > 0 {
         let came = || format!("{} of {size} bytes of {name} came", size - left);
-        let n = (&mut connection)
+        let n = connection
             .take(left)
             .read(&mut block)
             .map_err(|e| Failure::broken(&format!("go on ({}) with", came()), peer, e))?;
@@ -75,26 +102,25 @@ pub fn receive(
         progress.add(n);
         left -= n as u64;
     }
-
-    // Behind the last byte the sender closes. More bytes mean that the size was wrong, and then
-    // perhaps the file is, too.
-    let more = connection
-        .read(&mut block[..1])
-        .map_err(|e| Failure::broken("wait for the end of", peer, e))?;
-    if more > 0 {
-        let why = format!("more than the {size} bytes of {name} came");
-        return Err(refuse(peer, &why));
-    }
-    let path = options.dir.join(&header.filename);
-    let published = partial.publish(&path, options.force);
-    published.map_err(write_failed)?;
-    progress.finish("received", &header.filename);
     Ok(())
 }
 
-fn parse(json: &[u8], peer: &dyn fmt::Display) -> Result<Header, Failure> {
-    let header = serde_json::from_slice(json);
-    header.map_err(|e| refuse(peer, &format!("its header is no header: {}", brief(&e))))
+/// Behind the last byte the sender closes. More bytes mean that the size was wrong, and then
+/// perhaps the file is, too.
+fn expect_end(
+    connection: &mut Paced,
+    peer: &dyn fmt::Display,
+    header: &Header,
+) -> Result<(), Failure> {
+    let n = connection
+        .read(&mut [0])
+        .map_err(|e| Failure::broken("wait for the end of", peer, e))?;
+    if n > 0 {
+        let (name, size) = (escape(header.filename.as_bytes()), header.filesize);
+        let why = format!("more than the {size} bytes of {name} came");
+        return Err(refuse(peer, &why));
+    }
+    Ok(())
 }
 
 impl ReceiveOptions {
@@ -137,6 +163,14 @@ fn refuse(peer: &dyn fmt::Display, why: &str) -> Failure {
 fn is_there(name: &str, peer: &dyn fmt::Display) -> Failure {
     refuse(peer, &format!("{name} is there already"))
         .hint("replace it with --force, or receive into another folder with --dir")
+}
+
+fn cannot_write(header: &Header, peer: &dyn fmt::Display, cause: &io::Error) -> Failure {
+    let name = escape(header.filename.as_bytes());
+    match cause.kind() {
+        ErrorKind::AlreadyExists => is_there(&name, peer),
+        _ => Failure::new(format!("cannot write {name}: {cause}")),
+    }
 }
 
 /// There is no header; some reasons have a known remedy.

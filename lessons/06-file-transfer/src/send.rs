@@ -1,12 +1,12 @@
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use shared::frame::write_frame;
-use shared::{Failure, escape, read_by, warn};
+use shared::{Failure, escape, warn};
 
 use crate::paced::Paced;
 use crate::{BLOCK, Header, Progress, Wire, check_name};
@@ -23,7 +23,7 @@ fn disk_time(filesize: u64) -> Duration {
 /// It is not a regular file, its name would be refused, or it cannot be opened.
 pub fn open(path: &Path) -> Result<(File, Header), Failure> {
     let shown = escape(path.as_os_str().as_encoded_bytes());
-    let failed = |e: std::io::Error| Failure::new(format!("cannot send '{shown}': {e}"));
+    let failed = |e: io::Error| Failure::new(format!("cannot send '{shown}': {e}"));
     // Asked before it is opened: a named pipe would wait for a writer.
     if !fs::metadata(path).map_err(failed)?.is_file() {
         let message = format!("cannot send '{shown}': it is not a regular file");
@@ -50,60 +50,89 @@ pub fn send(
     header: &Header,
     wire: &Wire,
 ) -> Result<(), Failure> {
-    let name = escape(header.filename.as_bytes());
-    let what = format!("send {name} to");
-    let send_failed = |e| Failure::broken(&what, peer, e);
-    let read_failed = |e| Failure::new(format!("cannot read {name}: {e}"));
-
     let mut connection = Paced::new(stream, wire.patience());
+    let send_failed = |e| broken(header, peer, e);
     let json = serde_json::to_vec(header).expect("a string and a number can be written as JSON");
     write_frame(&mut connection, wire.byte_order, &json).map_err(send_failed)?;
 
-    // Exactly the announced size, whatever happens to the file meanwhile.
     let progress = Progress::new(header.filesize);
-    let mut body = file.take(header.filesize);
+    send_body(&mut connection, peer, file, header, &progress)?;
+
+    stream.shutdown(Shutdown::Write).map_err(send_failed)?; // we have finished
+    wait_for_close(stream, peer, header, wire)?;
+    progress.finish("sent", &header.filename);
+    Ok(())
+}
+
+/// Sends the file: exactly the announced size, whatever happens to the file meanwhile.
+fn send_body(
+    connection: &mut Paced,
+    peer: &dyn fmt::Display,
+    file: &mut File,
+    header: &Header,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    let (name, size) = (escape(header.filename.as_bytes()), header.filesize);
+    let read_failed = |e| Failure::new(format!("cannot read {name}: {e}"));
+    let mut body = file.take(size);
     let mut block = vec![0; BLOCK];
     loop {
         let n = body.read(&mut block).map_err(read_failed)?;
         if n == 0 {
             break;
         }
-        connection.write_all(&block[..n]).map_err(send_failed)?;
+        connection
+            .write_all(&block[..n])
+            .map_err(|e| broken(header, peer, e))?;
         progress.add(n);
     }
+
     let missing = body.limit();
     if missing > 0 {
-        let (size, got) = (header.filesize, header.filesize - missing);
-        let message = format!("{name} shrank while it was sent: {got} of {size} bytes are left");
+        let left = size - missing;
+        let message = format!("{name} shrank while it was sent: {left} of {size} bytes are left");
         return Err(Failure::new(message));
     }
-    let size = file.metadata().map_err(read_failed)?.len();
-    if size > header.filesize {
-        let sent = header.filesize;
-        warn!("{name} grew while it was sent: the first {sent} of {size} bytes went");
+    let now = file.metadata().map_err(read_failed)?.len();
+    if now > size {
+        warn!("{name} grew while it was sent: the first {size} of {now} bytes went");
     }
-
-    // The receiver closes when it is done. One that has not read everything closes with a reset;
-    // a receipt in words is not in this protocol.
-    stream.shutdown(Shutdown::Write).map_err(send_failed)?;
-    // First it waits for its disk, which takes a large file longer than the network.
-    let patience = wire.patience() + disk_time(header.filesize);
-    let answer = read_by(stream, &mut block[..1], Instant::now() + patience);
-    let answer = answer.map_err(|e| match e.kind() {
-        ErrorKind::TimedOut => never_closed(&name, peer, patience),
-        _ => send_failed(e),
-    })?;
-    if answer > 0 {
-        return Err(Failure::new(format!(
-            "{peer} answered, which no receiver does"
-        )));
-    }
-    progress.finish("sent", &header.filename);
     Ok(())
 }
 
-fn never_closed(name: &str, peer: &dyn fmt::Display, waited: Duration) -> Failure {
-    let seconds = waited.as_secs();
+/// The receiver closes when it is done. One that has not read everything closes with a reset; a
+/// receipt in words is not in this protocol.
+fn wait_for_close(
+    mut stream: &TcpStream,
+    peer: &dyn fmt::Display,
+    header: &Header,
+    wire: &Wire,
+) -> Result<(), Failure> {
+    // First it waits for its disk, which takes a large file longer than the network.
+    let patience = wire.patience() + disk_time(header.filesize);
+    stream
+        .set_read_timeout(Some(patience))
+        .map_err(|e| broken(header, peer, e))?;
+    match stream.read(&mut [0]) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Failure::new(format!(
+            "{peer} answered, which no receiver does"
+        ))),
+        // WouldBlock on Unix, TimedOut on Windows.
+        Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(never_closed(header, peer, patience))
+        }
+        Err(e) => Err(broken(header, peer, e)),
+    }
+}
+
+fn broken(header: &Header, peer: &dyn fmt::Display, cause: io::Error) -> Failure {
+    let name = escape(header.filename.as_bytes());
+    Failure::broken(&format!("send {name} to"), peer, cause)
+}
+
+fn never_closed(header: &Header, peer: &dyn fmt::Display, waited: Duration) -> Failure {
+    let (name, seconds) = (escape(header.filename.as_bytes()), waited.as_secs());
     Failure::new(format!(
         "all of {name} was sent, but {peer} has not closed within {seconds} s"
     ))
