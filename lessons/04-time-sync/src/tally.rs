@@ -1,6 +1,6 @@
+use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{mem, process};
 
 use shared::{Addr, Failure, say};
 
@@ -11,7 +11,14 @@ use crate::{Sample, Summary};
 #[derive(Clone, Debug)]
 pub struct Tally {
     addr: Addr,
-    summary: Arc<Mutex<Summary>>,
+    count: Arc<Mutex<Count>>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    summary: Summary,
+    /// Whether the program prints it, because it ends by itself.
+    concluded: bool,
 }
 
 impl Tally {
@@ -23,13 +30,18 @@ impl Tally {
     pub fn start(addr: &Addr) -> Result<Tally, Failure> {
         let tally = Tally {
             addr: addr.clone(),
-            summary: Arc::default(),
+            count: Arc::default(),
         };
         let waiting = tally.clone();
         // It runs in a thread of its own, whatever the program is waiting for.
         let handler = move || {
+            // Held until the program has ended: the other thread counts and says no more.
+            let count = waiting.lock();
+            if count.concluded {
+                return;
+            }
             say!(""); // the terminal shows ^C in this line
-            let code = match waiting.conclude() {
+            let code = match waiting.tell(&count.summary) {
                 Ok(()) => 0,
                 Err(failure) => {
                     failure.print();
@@ -45,32 +57,32 @@ impl Tally {
 
     /// Counts a question.
     pub fn sent(&self) {
-        self.lock().sent += 1;
+        self.lock().summary.sent += 1;
     }
 
     /// Counts an answer.
     pub fn received(&self, round_trip: Duration) {
-        self.lock().received(round_trip);
+        self.lock().summary.received(round_trip);
     }
 
     /// Keeps the sample with the shortest round trip.
     pub fn sampled(&self, sample: Sample) {
-        self.lock().sampled(sample);
+        self.lock().summary.sampled(sample);
     }
 
-    /// Prints the summary. Afterwards the program must end: a tally is concluded once, and whoever
-    /// uses it again waits for ever.
+    /// Prints the summary, when the program ends by itself. Ctrl-C prints no second one.
     ///
     /// # Errors
     /// There were questions, and not one answer.
     pub fn conclude(&self) -> Result<(), Failure> {
-        let summary = self.lock();
+        let mut count = self.lock();
+        count.concluded = true;
+        self.tell(&count.summary)
+    }
+
+    fn tell(&self, summary: &Summary) -> Result<(), Failure> {
         say!("{summary}");
-        let nothing_came = summary.nothing_came();
-        // The lock stays: the program ends now, and the other thread must not print a second
-        // summary meanwhile.
-        mem::forget(summary);
-        if !nothing_came {
+        if !summary.nothing_came() {
             return Ok(());
         }
         let addr = &self.addr;
@@ -81,8 +93,8 @@ impl Tally {
         )
     }
 
-    fn lock(&self) -> MutexGuard<'_, Summary> {
+    fn lock(&self) -> MutexGuard<'_, Count> {
         // The numbers are right even if a thread panicked while it held them.
-        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -58,7 +58,7 @@ fn run(args: Args) -> Result<(), Failure> {
 
 /// Writes to one contact until `q`. Says whether there may be more input.
 fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
-    let mut socket = None; // the next text opens one
+    let mut open = None; // the socket of the last text, if that was answered
     let mut buffer = [0; MAX_TEXT + 1]; // what fills it was longer than a text may be
     while let Some(text) = ask_text("> ")? {
         if text == "q" {
@@ -74,8 +74,20 @@ fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
                 continue;
             }
         };
-        match exchange(&mut socket, addr, datagram, &mut buffer, timeout) {
-            Ok(Some((n, sender))) => show(sender, &buffer[..n]),
+        let socket = match open.take().map_or_else(|| socket_for(addr), Ok) {
+            Ok(socket) => socket,
+            Err(error) => {
+                Failure::unreachable(addr, "chat-server", error).print();
+                continue;
+            }
+        };
+        match exchange(&socket, datagram, &mut buffer, timeout) {
+            Ok(Some((n, sender))) => {
+                show(sender, &buffer[..n]);
+                open = Some(socket); // for the next text
+            }
+            // The socket is dropped here, and its port with it: an answer that comes after all
+            // finds nobody, and cannot be taken for the answer to the next text.
             Ok(None) => Failure::unanswered(addr, timeout).print(),
             Err(error) => Failure::unreachable(addr, "chat-server", error).print(),
         }
@@ -86,19 +98,19 @@ fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
 /// Sends a text and waits for its answer: how long it is and who sent it, or `None` if the time
 /// has passed.
 fn exchange(
-    open: &mut Option<UdpSocket>,
-    addr: &Addr,
+    socket: &UdpSocket,
     datagram: &[u8],
     buffer: &mut [u8],
     timeout: Duration,
 ) -> io::Result<Option<(usize, SocketAddr)>> {
-    let socket = match open.take() {
-        Some(socket) => socket,
-        None => socket_for(addr)?,
-    };
+    drain(socket, buffer)?;
+    socket.send(datagram)?;
+    receive(socket, buffer, Instant::now() + timeout)
+}
 
-    // What is here already cannot answer a text that has not been sent yet. It is a second answer
-    // to an earlier one, or the same one twice: UDP is free to deliver a datagram again.
+/// Shows what is here already. It cannot answer a text that has not been sent yet: it is a second
+/// answer to an earlier one, or the same one twice, for UDP is free to deliver a datagram again.
+fn drain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
     let contact = socket.peer_addr()?;
     socket.set_nonblocking(true)?;
     while let Ok((n, sender)) = socket.recv_from(buffer) {
@@ -106,23 +118,23 @@ fn exchange(
             show(sender, &buffer[..n]); // anybody else was quicker than our `connect`
         }
     }
-    socket.set_nonblocking(false)?;
+    socket.set_nonblocking(false)
+}
 
-    socket.send(datagram)?;
-    let deadline = Instant::now() + timeout;
+/// Waits for a datagram, until the deadline at the latest.
+fn receive(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+    deadline: Instant,
+) -> io::Result<Option<(usize, SocketAddr)>> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            // The socket is dropped here, and its port with it: an answer that comes after all
-            // finds nobody, and cannot be taken for the answer to the next text.
             return Ok(None);
         }
         socket.set_read_timeout(Some(left))?;
         match socket.recv_from(buffer) {
-            Ok(received) => {
-                *open = Some(socket);
-                return Ok(Some(received));
-            }
+            Ok(received) => return Ok(Some(received)),
             // The time has passed (Unix says WouldBlock, Windows TimedOut), or a signal woke us:
             // the clock decides.
             Err(e) if matches!(e.kind(), WouldBlock | TimedOut | Interrupted) => {}

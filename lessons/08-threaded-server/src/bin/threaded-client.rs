@@ -36,8 +36,8 @@ fn run(args: Args) -> Result<(), Failure> {
         TcpStream::connect(addr).map_err(|e| Failure::connect(addr, "threaded-server", e))?;
     let mut lines = LineReader::new(&stream);
     let mut receive = || {
-        let line = read_line(&mut lines, Instant::now() + args.timeout);
-        line.map_err(|e| Failure::broken("read from", addr, e))
+        read_line(&mut lines, Instant::now() + args.timeout)
+            .map_err(|e| Failure::broken("read from", addr, e))
     };
 
     let greeting = receive()?;
