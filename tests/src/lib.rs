@@ -44,7 +44,7 @@ pub use sockets::{accept, connect, datagrams, receive, reset};
 
 /// How long any single wait may take. Only a failing test waits that long; a busy machine is
 /// slow, so it is generous.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The folder of the workspace, in which the pages' commands run.
 pub fn workspace() -> &'static Path {
