@@ -5,7 +5,8 @@
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
 //! - [`Reserved`] is an address at which nobody listens.
-//! - [`exited`] waits for a program that a test has started by itself.
+//! - [`first_line`] and [`exited`] wait for a program that a test has started by itself.
+//! - [`is_timeout`] tells a wait that ended from a connection that broke.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] tells whether a peer in another language can be tried here.
@@ -20,6 +21,7 @@ mod excerpts;
 pub mod exercise;
 mod lessons;
 mod page;
+mod process;
 mod program;
 mod redact;
 mod replay;
@@ -30,17 +32,15 @@ mod terminal;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output};
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 pub use lessons::{Heading, LESSONS, Lesson, Part};
 pub use page::{Block, Page, Session};
+pub use process::{exited, first_line, listens_at, status};
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;
-pub use sockets::{accept, connect, datagrams, receive, reset};
+pub use sockets::{accept, connect, datagrams, is_timeout, receive, reset};
 
 /// How long any single wait may take. Only a failing test waits that long; a busy machine is
 /// slow, so it is generous.
@@ -119,18 +119,4 @@ pub fn has(program: &str) -> bool {
         let _ = writeln!(io::stderr(), "skipped: this machine lacks {program}");
     }
     found
-}
-
-/// Waits until a program has exited by itself: its status, and what it wrote into the pipes that it
-/// still has.
-///
-/// # Panics
-/// If it runs on.
-#[track_caller]
-pub fn exited(child: Child) -> Output {
-    let (sender, exited) = mpsc::channel();
-    thread::spawn(move || sender.send(child.wait_with_output()));
-    let output = exited.recv_timeout(PATIENCE);
-    let output = output.expect("waited for a program to exit");
-    output.expect("the program is our child")
 }

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use self::script::{Input, Part, Step};
 use crate::PATIENCE;
 use crate::page::{Edit, Page, Session};
+use crate::process::listens_at;
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
 use crate::terminal::{Key, Terminal};
@@ -586,9 +587,8 @@ impl Run {
         let (Some(page), Some(first)) = (self.chooses, lines.first()) else {
             return;
         };
-        let port = first.strip_prefix("listening on 127.0.0.1:");
-        if let Some(real) = port.and_then(|port| port.parse().ok()) {
-            ports.set(page, real);
+        if let Some(real) = listens_at(first) {
+            ports.set(page, real.port());
             self.chooses = None;
         }
     }

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::PATIENCE;
+use crate::process::listens_at;
 
 /// The most lines of each output that are kept. Only a soak prints more; the oldest go first.
 const KEPT: usize = 20_000;
@@ -61,8 +62,8 @@ impl Server {
                 .find(|line| line.starts_with("listening on "))
                 .cloned()
         });
-        let addr = line.trim_start_matches("listening on ");
-        server.addr = addr.parse().unwrap_or_else(|e| panic!("{line:?}: {e}"));
+        let addr = listens_at(&line);
+        server.addr = addr.unwrap_or_else(|| panic!("{line:?} has no address"));
         server
     }
 
@@ -174,6 +175,25 @@ impl Server {
             let waited = self.output.changed.wait_timeout(lines, left);
             lines = waited.expect("no thread panics while it holds the lines").0;
         }
+    }
+
+    /// Presses Ctrl-C in its terminal, as it were. Nothing happens if it has ended.
+    #[cfg(unix)]
+    pub fn interrupt(&self) {
+        self.signal(rustix::process::Signal::INT);
+    }
+
+    /// Asks it to end, as `kill` does (SIGTERM). Nothing happens if it has ended.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        self.signal(rustix::process::Signal::TERM);
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, signal: rustix::process::Signal) {
+        use rustix::process::{Pid, kill_process};
+        let pid = self.pid().try_into().ok().and_then(Pid::from_raw);
+        let _ = kill_process(pid.expect("a process has a number"), signal);
     }
 
     /// Waits until the program has exited by itself: its status, stdout and stderr.

@@ -1,4 +1,4 @@
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
@@ -12,15 +12,8 @@ use crate::PATIENCE;
 /// If the server does not accept in time.
 #[track_caller]
 pub fn connect(addr: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&addr, PATIENCE)
-        .unwrap_or_else(|e| panic!("cannot connect to {addr}: {e}"));
-    stream
-        .set_read_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
-        .set_write_timeout(Some(PATIENCE))
-        .expect("the timeout is not zero");
-    stream
+    let stream = TcpStream::connect_timeout(&addr, PATIENCE);
+    patient(stream.unwrap_or_else(|e| panic!("cannot connect to {addr}: {e}")))
 }
 
 /// Waits for a client to connect; every read and write on the connection fails after [`PATIENCE`].
@@ -80,6 +73,13 @@ pub fn receive(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     };
     buffer.truncate(n);
     (buffer, sender)
+}
+
+/// Whether a socket's timeout has passed (Unix says `WouldBlock`, Windows `TimedOut`), or a signal
+/// has cut the wait short: nothing has come, and the connection is as it was.
+pub fn is_timeout(error: &io::Error) -> bool {
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 /// Closes a connection with RST instead of FIN, as a crashed or impolite peer does.

@@ -7,15 +7,12 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
-use std::io::{self, Read};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
 
-use course::{PATIENCE, has};
+use course::{exited, first_line, has, listens_at};
 
 #[test]
 fn every_server_serves_every_client() {
@@ -87,8 +84,7 @@ fn every_program_reports_an_error_on_stderr_and_exits_with_1() {
             ("client", client, &["127.0.0.1", "0"], "usage: "),
         ];
         for (side, program, arguments, expected) in cases {
-            let result = Running::start(program, arguments.iter().map(OsStr::new))
-                .and_then(|mut running| running.finish());
+            let result = start(program, arguments.iter().map(OsStr::new)).map(finish);
             let as_it_should = matches!(&result, Ok(end) if end.code == Some(1)
                 && end.stdout.is_empty()
                 && end.stderr.starts_with(expected.as_bytes()));
@@ -131,21 +127,16 @@ fn messages() -> Vec<(&'static str, OsString)> {
 
 /// One server, one client, one message there and back.
 fn exchange(server: &Language, client: &Language, message: &OsStr) -> Result<(), String> {
-    let mut server = Running::start(&server.server, ["127.0.0.1", "0"].map(OsStr::new))
-        .map_err(|e| format!("the server: {e}"))?;
-    let line = server
-        .first_line()
-        .map_err(|e| format!("the server: {e}"))?;
-    let port = line
-        .strip_prefix("listening on 127.0.0.1:")
-        .and_then(|port| port.strip_suffix('\n'))
-        .filter(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
-        .ok_or_else(|| format!("the server's first line was {line:?}"))?;
+    let mut server = start(&server.server, ["127.0.0.1", "0"].map(OsStr::new))?;
+    let line = first_line(&mut server).map_err(|e| format!("the server: {e}"))?;
+    let port = listens_at(&line)
+        .filter(|addr| addr.ip().is_loopback() && addr.port() != 0)
+        .ok_or_else(|| format!("the server's first line was {line:?}"))?
+        .port()
+        .to_string();
 
-    let arguments = [OsStr::new("127.0.0.1"), OsStr::new(port), message];
-    let client = Running::start(&client.client, arguments)
-        .and_then(|mut client| client.finish())
-        .map_err(|e| format!("the client: {e}"))?;
+    let arguments = [OsStr::new("127.0.0.1"), OsStr::new(&port), message];
+    let client = finish(start(&client.client, arguments)?);
     let expected = message.as_encoded_bytes();
     if client.code != Some(0) || !client.stderr.is_empty() {
         return Err(format!("the client ended badly: {client:?}"));
@@ -160,7 +151,7 @@ fn exchange(server: &Language, client: &Language, message: &OsStr) -> Result<(),
         ));
     }
 
-    let server = server.finish().map_err(|e| format!("the server: {e}"))?;
+    let server = finish(server);
     if server.code != Some(0) || !server.stderr.is_empty() || !server.stdout.is_empty() {
         return Err(format!("the server ended badly: {server:?}"));
     }
@@ -230,7 +221,7 @@ fn compile(compiler: &OsStr, flags: &[&str], pairs: &Path, file: &str, output: &
     let mut command = vec![compiler.to_owned()];
     command.extend(flags.iter().map(OsString::from));
     command.extend([pairs.join(file).into(), "-o".into(), program.clone()]);
-    let end = Running::start(&Program(command), []).and_then(|mut running| running.finish());
+    let end = start(&Program(command), []).map(finish);
     let end = end.unwrap_or_else(|why| panic!("{compiler:?} on {file}: {why}"));
     let said = String::from_utf8_lossy(&end.stderr);
     assert_eq!(end.code, Some(0), "{compiler:?} on {file} failed:\n{said}");
@@ -257,14 +248,6 @@ impl Drop for OutputFolder {
     }
 }
 
-/// A program that runs. Dropping it kills it.
-struct Running {
-    child: Child,
-    stdout: Receiver<Vec<u8>>,
-    stderr: Receiver<Vec<u8>>,
-    deadline: Instant,
-}
-
 /// How a program ended, and what it wrote.
 struct End {
     code: Option<i32>,
@@ -284,108 +267,26 @@ impl fmt::Debug for End {
     }
 }
 
-impl Running {
-    fn start<'a>(
-        program: &Program,
-        arguments: impl IntoIterator<Item = &'a OsStr>,
-    ) -> Result<Running, String> {
-        let mut child = Command::new(&program.0[0])
-            .args(&program.0[1..])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("cannot start {:?}: {e}", program.0[0]))?;
-        let stdout = read_in_thread(child.stdout.take());
-        let stderr = read_in_thread(child.stderr.take());
-        let deadline = Instant::now() + PATIENCE;
-        Ok(Running {
-            child,
-            stdout,
-            stderr,
-            deadline,
-        })
-    }
-
-    /// Everything up to the first newline, which has to be the last byte that came.
-    fn first_line(&mut self) -> Result<String, String> {
-        let mut line = Vec::new();
-        while !line.ends_with(b"\n") {
-            match next(&self.stdout, self.deadline, "its first line")? {
-                Some(piece) => line.extend(piece),
-                None => {
-                    let end = self.finish()?;
-                    return Err(format!("it ended before its first line: {end:?}"));
-                }
-            }
-        }
-        String::from_utf8(line).map_err(|e| format!("its first line is not UTF-8: {e}"))
-    }
-
-    /// What it still writes, and its exit code, once it has ended by itself.
-    fn finish(&mut self) -> Result<End, String> {
-        let mut stdout = Vec::new();
-        while let Some(piece) = next(&self.stdout, self.deadline, "the end of its stdout")? {
-            stdout.extend(piece);
-        }
-        let mut stderr = Vec::new();
-        while let Some(piece) = next(&self.stderr, self.deadline, "the end of its stderr")? {
-            stderr.extend(piece);
-        }
-        // Both pipes are closed, so it is ending already: this takes microseconds.
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => {
-                    return Ok(End {
-                        code: status.code(),
-                        stdout,
-                        stderr,
-                    });
-                }
-                Ok(None) if Instant::now() < self.deadline => thread::yield_now(),
-                Ok(None) => return Err(format!("its exit did not come in {PATIENCE:?}")),
-                Err(e) => return Err(format!("cannot wait for it: {e}")),
-            }
-        }
-    }
+fn start<'a>(
+    program: &Program,
+    arguments: impl IntoIterator<Item = &'a OsStr>,
+) -> Result<Child, String> {
+    Command::new(&program.0[0])
+        .args(&program.0[1..])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| format!("cannot start {:?}: {e}", program.0[0]))
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have ended already
-        let _ = self.child.wait();
-    }
-}
-
-/// Reads a pipe piece by piece. The channel closes at the pipe's end.
-fn read_in_thread(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let mut pipe = pipe.expect("the child was started with a pipe here");
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut buffer = [0; 64 * 1024];
-        loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(got) if sender.send(buffer[..got].to_vec()).is_ok() => {}
-                Ok(_) => break, // nobody listens any more
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break, // the missing bytes will fail the test
-            }
-        }
-    });
-    receiver
-}
-
-/// The next piece, or None at the pipe's end.
-fn next(
-    pipe: &Receiver<Vec<u8>>,
-    deadline: Instant,
-    what: &str,
-) -> Result<Option<Vec<u8>>, String> {
-    match pipe.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        Ok(piece) => Ok(Some(piece)),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(format!("{what} did not come in {PATIENCE:?}")),
+/// What it still writes, and its exit code, once it has ended by itself.
+fn finish(child: Child) -> End {
+    let output = exited(child);
+    End {
+        code: output.status.code(),
+        stdout: output.stdout,
+        stderr: output.stderr,
     }
 }

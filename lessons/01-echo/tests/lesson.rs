@@ -4,11 +4,10 @@ mod checked;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::process::{self, Stdio};
 use std::thread;
 
 use assert_cmd::Command;
-use course::{PATIENCE, Reserved, Server, accept, connect, exited, reset};
+use course::{PATIENCE, Reserved, Server, accept, connect, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -17,12 +16,6 @@ const CLIENT: &str = env!("CARGO_BIN_EXE_echo-client");
 
 fn client() -> Command {
     let mut command = Command::new(CLIENT);
-    command.timeout(PATIENCE);
-    command
-}
-
-fn server() -> Command {
-    let mut command = Command::new(SERVER);
     command.timeout(PATIENCE);
     command
 }
@@ -196,17 +189,6 @@ fn the_client_gives_the_command_when_nobody_listens() {
 }
 
 #[test]
-fn the_server_says_that_the_port_is_taken() {
-    let first = Server::start(SERVER, &[]);
-    let addr = first.addr().to_string();
-    let second = server().args(["--addr", &addr]).assert().code(1);
-    second.stderr(
-        starts_with(format!("error: cannot listen on {addr}: "))
-            .and(contains("\nhint: another program listens there")),
-    );
-}
-
-#[test]
 fn says_what_is_wrong_with_an_address() {
     for (addr, complaint) in [
         ("", "there is no port"),
@@ -245,41 +227,6 @@ fn says_that_a_name_is_unknown() {
                 .and(contains("\nhint: the name could not be looked up")),
         );
     }
-}
-
-#[test]
-fn listens_on_ipv6_too() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let addr = server.addr().to_string();
-    client()
-        .args(["-a", &addr])
-        .assert()
-        .success()
-        .stdout(contains("5 bytes came back: hello"));
-}
-
-#[test]
-fn ends_quietly_when_nobody_reads_its_output() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let addr = listener.local_addr().expect("it is bound").to_string();
-    let mut child = process::Command::new(CLIENT)
-        .args(["--addr", &addr])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    let mut stream = accept(&listener);
-    drop(child.stdout.take());
-    io::copy(&mut &stream, &mut io::sink()).expect("the client half-closes");
-    stream.write_all(b"hello").expect("the client reads");
-    drop(stream);
-    let output = exited(child);
-    assert!(output.status.success(), "{}", output.status);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]

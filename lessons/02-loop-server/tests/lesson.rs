@@ -306,20 +306,6 @@ $ cargo run -q --bin loop-client
 }
 
 #[test]
-fn ends_quietly_when_nobody_reads_its_output() {
-    let server = Server::start(SERVER, &[]);
-    let script = format!(
-        "printf 'a\\nb\\nc\\n' | {CLIENT} --addr {} | head -1",
-        server.addr()
-    );
-    let run = Command::new("sh")
-        .args(["-c", &script])
-        .timeout(PATIENCE)
-        .assert();
-    run.success().stdout(diff("a\n")).stderr(diff(""));
-}
-
-#[test]
 fn speaks_with_python() {
     if !course::has("python3") {
         return;

@@ -6,13 +6,12 @@ use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::process::{self, Stdio};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use course::{PATIENCE, Reserved, Server, datagrams, exited, receive};
+use course::{PATIENCE, Reserved, Server, datagrams, receive};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -480,56 +479,6 @@ fn says_what_is_wrong_with_an_argument() {
     chat(port_0, &[], "alice\nhi\n")
         .success()
         .stderr(contains("hint: port 0 is for servers"));
-}
-
-#[test]
-fn the_server_says_that_the_port_is_taken() {
-    let first = Server::start(SERVER, &[]);
-    let addr = first.addr().to_string();
-    let second = Command::new(SERVER)
-        .args(["--addr", &addr])
-        .timeout(PATIENCE)
-        .assert();
-    second.code(1).stderr(
-        starts_with(format!("error: cannot listen on {addr}: "))
-            .and(contains("\nhint: another program listens there")),
-    );
-}
-
-#[test]
-fn chats_over_ipv6_too() {
-    if UdpSocket::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let mut server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let addr = server.addr();
-    server.enter("hello"); // typed ahead
-    chat(addr, &[], "dave\nhi\n")
-        .success()
-        .stdout(contains(format!("\n[{addr}] hello\n")));
-}
-
-#[test]
-fn ends_quietly_when_nobody_reads_its_output() {
-    let friend = datagrams();
-    let addr = friend.local_addr().expect("it is bound").to_string();
-    let mut child = process::Command::new(CLIENT)
-        .args(["--addr", &addr])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    let mut stdin = child.stdin.take().expect("it was piped");
-    stdin.write_all(b"alice\nhi\n").expect("the client reads");
-    let (_, client) = receive(&friend);
-    drop(child.stdout.take());
-    drop(stdin);
-    friend.send_to(b"hello", client).expect("the client waits");
-    let output = exited(child);
-    assert!(output.status.success(), "{}", output.status);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]

@@ -5,13 +5,12 @@ mod checked;
 use std::collections::HashSet;
 use std::env::consts::EXE_EXTENSION;
 use std::net::{SocketAddr, UdpSocket};
-use std::process::{self, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
-use course::{PATIENCE, Reserved, Server, datagrams, exited, receive};
+use course::{PATIENCE, Reserved, Server, datagrams, receive};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -459,14 +458,6 @@ fn takes_no_answer_from_a_stranger_and_shows_none_raw() {
     server.join().expect("a question comes");
 }
 
-/// Presses Ctrl-C, or what comes to the same.
-#[cfg(unix)]
-fn interrupt(client: &Server) {
-    let pid = client.pid().to_string();
-    let kill = process::Command::new("kill").args(["-INT", &pid]).status();
-    assert!(kill.expect("every Unix has kill").success());
-}
-
 #[test]
 #[cfg(unix)]
 fn says_at_ctrl_c_how_it_went() {
@@ -474,7 +465,7 @@ fn says_at_ctrl_c_how_it_went() {
     let addr = server.addr().to_string();
     let client = Server::start_without_listening(CLIENT, &["-i", "3600", "--addr", &addr]);
     client.wait_for_stdout("round trip ");
-    interrupt(&client);
+    client.interrupt();
     let (status, stdout, stderr) = client.wait();
     assert!(status.success(), "{status}: {stderr}");
     assert!(stdout.contains("\n\n1 sent, 1 received, 0 lost\nround trip: min "));
@@ -488,7 +479,7 @@ fn fails_at_ctrl_c_when_nothing_came_and_does_not_wait_for_it() {
     let arguments = ["--timeout", "3600", "--addr", &addr];
     let client = Server::start_without_listening(CLIENT, &arguments);
     receive(&silent);
-    interrupt(&client);
+    client.interrupt();
     let (status, stdout, stderr) = client.wait();
     assert_eq!(status.code(), Some(1), "{stdout}\n{stderr}");
     assert_eq!(stdout, "\n1 sent, 0 received, 1 lost");
@@ -532,55 +523,12 @@ fn says_what_is_wrong_with_an_argument() {
 }
 
 #[test]
-fn the_server_says_that_the_port_is_taken() {
-    let first = Server::start(SERVER, &[]);
-    let addr = first.addr().to_string();
-    let second = Command::new(SERVER)
-        .args(["--addr", &addr])
-        .timeout(PATIENCE)
-        .assert();
-    second.code(1).stderr(
-        starts_with(format!("error: cannot listen on {addr}: "))
-            .and(contains("\nhint: another program listens there")),
-    );
-}
-
-#[test]
-fn tells_the_time_over_ipv6_too() {
-    if UdpSocket::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let run = ask(server.addr(), &["-c", "1", "--timeout", "20"]).success();
-    run.stdout(contains("1 sent, 1 received, 0 lost\n"));
-}
-
-#[test]
 #[cfg(target_os = "linux")] // elsewhere, nobody may be at 0.0.0.0
 fn knows_the_answer_of_a_server_that_it_asked_at_0_0_0_0() {
     let server = Server::start(SERVER, &[]);
     let addr = SocketAddr::from(([0, 0, 0, 0], server.addr().port()));
     let run = ask(addr, &["-c", "1", "--timeout", "20"]).success();
     run.stdout(contains("1 sent, 1 received, 0 lost\n"));
-}
-
-#[test]
-fn ends_quietly_when_nobody_reads_its_output() {
-    let socket = datagrams();
-    let addr = socket.local_addr().expect("it is bound").to_string();
-    let mut child = process::Command::new(CLIENT)
-        .args(["-c", "1", "--timeout", "20", "--addr", &addr])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    let (_, client) = receive(&socket);
-    drop(child.stdout.take());
-    socket.send_to(b"noon", client).expect("the client waits");
-    let output = exited(child);
-    assert!(output.status.success(), "{}", output.status);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
 #[test]

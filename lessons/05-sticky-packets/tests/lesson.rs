@@ -7,10 +7,9 @@ mod checked;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::process::{self, Stdio};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, exited, reset};
+use course::{PATIENCE, Server, accept, connect, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 
@@ -325,42 +324,16 @@ fn refuses_arguments_that_make_no_sense() {
 }
 
 #[test]
-fn listens_on_ipv6_too() {
+fn datagrams_travel_over_ipv6_too() {
     if TcpListener::bind("[::1]:0").is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return;
     }
-    for experiment in ["glue", "datagram"] {
-        let server = Server::start_at(SERVER, &[experiment, "-a", "[::1]:0"]);
-        let addr = server.addr().to_string();
-        let sent = Command::new(CLIENT)
-            .args(["-a", &addr, experiment])
-            .timeout(PATIENCE)
-            .assert();
-        sent.success();
-        let (status, stdout, stderr) = server.wait();
-        assert!(status.success(), "{stderr}");
-        assert!(stdout.ends_with('┘'), "{stdout}");
-    }
-}
-
-#[test]
-fn ends_quietly_when_nobody_reads_its_output() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let addr = listener.local_addr().expect("it is bound").to_string();
-    let mut child = process::Command::new(CLIENT)
-        .args(["slice", "--addr", &addr])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    let mut stream = accept(&listener);
-    drop(child.stdout.take());
-    stream.write_all(ALL.as_bytes()).expect("the client reads");
-    drop(stream);
-    let output = exited(child);
-    assert!(output.status.success(), "{}", output.status);
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let server = Server::start_at(SERVER, &["datagram", "-a", "[::1]:0"]);
+    client(&["datagram"], server.addr()).assert().success();
+    let (status, stdout, stderr) = server.wait();
+    assert!(status.success(), "{stderr}");
+    assert!(stdout.ends_with('┘'), "{stdout}");
 }
 
 #[test]

@@ -302,13 +302,7 @@ fn refuses_thirty_hostile_headers_and_serves_the_next_client() {
 /// No allocation follows an announced length: the most memory the server ever had.
 fn assert_memory_is_low(server: &Server) {
     if cfg!(target_os = "linux") {
-        let status = fs::read_to_string(format!("/proc/{}/status", server.pid()));
-        let status = status.expect("the server still runs");
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let most = most.and_then(|kib| kib.trim().strip_suffix(" kB"));
-        let most: u32 = most
-            .and_then(|kib| kib.parse().ok())
-            .expect("a number of KiB");
+        let most = course::status(server.pid(), "VmHWM").expect("the server still runs");
         assert!(
             most < 12 * 1024,
             "{most} KiB (not optimised, so more than 8 MiB is allowed)"
@@ -876,18 +870,6 @@ fn refuses_a_file_that_is_larger_than_it_wants() {
     let server = receiver(inbox.path(), &["--max-size", "8"]);
     offer(server.addr(), &[header("a", 9), vec![7; 9]].concat());
     server.wait_for_stderr("a is too large: 9 bytes > 8");
-    still_serves(&server, inbox.path());
-}
-
-#[test]
-fn works_over_ipv6() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let inbox = folder();
-    let arguments = ["receive", "--dir", text(inbox.path()), "-a", "[::1]:0"];
-    let server = Server::start_at(SERVER, &arguments);
     still_serves(&server, inbox.path());
 }
 

@@ -4,14 +4,14 @@ mod checked;
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, reset};
+use course::{PATIENCE, Server, accept, connect, is_timeout, reset};
 use legitimacy_check::{ANSWER_LEN, DEFAULT_KEY, Key, NONCE_LEN, WELCOME};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
@@ -58,12 +58,6 @@ fn read_to_close(mut stream: &TcpStream) -> Vec<u8> {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => reply,
         Err(error) => panic!("waited for the server to close: {error}"),
     }
-}
-
-/// The timeout of a read has passed (Unix says the one, Windows the other), or a signal came.
-fn is_waiting(error: &io::Error) -> bool {
-    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 /// An honest client is welcomed.
@@ -308,7 +302,7 @@ fn cuts_a_client_that_dribbles_at_one_deadline_for_all() {
     for byte in right_answer(&nonce) {
         let written = stream.write_all(&[byte]);
         let reply = stream.read(&mut [0; 8]);
-        if written.is_err() || !reply.is_err_and(|e| is_waiting(&e)) {
+        if written.is_err() || !reply.is_err_and(|e| is_timeout(&e)) {
             cut = true;
             break;
         }
@@ -469,18 +463,6 @@ fn says_that_a_timeout_is_none() {
                 .stderr(contains("expected seconds from 0.001 to 86400"));
         }
     }
-}
-
-#[test]
-fn listens_on_ipv6_too() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let addr = server.addr().to_string();
-    let run = client().args(["-a", &addr]).assert().success();
-    run.stdout(diff("accepted\n"));
 }
 
 #[test]

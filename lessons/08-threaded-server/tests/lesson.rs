@@ -3,7 +3,7 @@
 mod checked;
 
 use std::collections::HashSet;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, reset};
+use course::{PATIENCE, Server, accept, connect, is_timeout, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 use socket2::{Domain, Socket, Type};
@@ -72,12 +72,6 @@ impl Visitor {
             .expect("the server reads");
         assert_eq!(self.read_line(), "are you there?\n");
     }
-}
-
-/// The timeout of a read has passed (Unix says the one, Windows the other), or a signal came.
-fn is_waiting(error: &io::Error) -> bool {
-    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 /// An ordinary client is served.
@@ -398,7 +392,7 @@ fn cuts_a_client_that_dribbles_at_one_deadline_for_the_line() {
     stream
         .set_read_timeout(Some(Duration::from_millis(25)))
         .expect("the timeout is not zero");
-    while stream.write_all(b".").is_ok() && stream.read(&mut [0]).is_err_and(|e| is_waiting(&e)) {
+    while stream.write_all(b".").is_ok() && stream.read(&mut [0]).is_err_and(|e| is_timeout(&e)) {
         assert!(start.elapsed() < PATIENCE, "waited for the server to close");
     }
     assert!(start.elapsed() >= Duration::from_millis(500));
@@ -486,7 +480,7 @@ fn waits_without_work_when_no_more_files_may_be_open() {
     last.set_read_timeout(brief).expect("it is not zero");
     while start.elapsed() < Duration::from_secs(1) {
         let greeted = (&*last).read(&mut [0]);
-        assert!(greeted.is_err_and(|e| is_waiting(&e)));
+        assert!(greeted.is_err_and(|e| is_timeout(&e)));
     }
     let patience = Some(PATIENCE);
     last.set_read_timeout(patience).expect("it is not zero");
@@ -505,25 +499,12 @@ fn waits_without_work_when_no_more_files_may_be_open() {
     serves_an_ordinary_client(server.addr());
 }
 
-/// Presses Ctrl-C in the server's terminal, as it were. Nothing happens if it has ended.
-#[cfg(unix)]
-fn interrupt(server: &Server) {
-    signal(server, rustix::process::Signal::INT);
-}
-
-#[cfg(unix)]
-fn signal(server: &Server, signal: rustix::process::Signal) {
-    use rustix::process::{Pid, kill_process};
-    let pid = server.pid().try_into().ok().and_then(Pid::from_raw);
-    let _ = kill_process(pid.expect("a process has a number"), signal);
-}
-
 #[test]
 #[cfg(unix)]
 fn sigterm_stops_it_as_ctrl_c_does() {
     let server = Server::start(SERVER, &[]);
     let mut idle = Visitor::new(server.addr()).greeted();
-    signal(&server, rustix::process::Signal::TERM);
+    server.terminate();
     assert_eq!(idle.read_line(), "", "the server closes");
     let (status, stdout, _) = server.wait();
     assert!(
@@ -539,7 +520,7 @@ fn ctrl_c_closes_idle_clients_and_frees_the_port_at_once() {
     let addr = server.addr();
     let mut idle: Vec<Visitor> = (0..20).map(|_| Visitor::new(addr).greeted()).collect();
     let start = Instant::now();
-    interrupt(&server);
+    server.interrupt();
     for visitor in &mut idle {
         assert_eq!(visitor.read_line(), "", "the server closes");
     }
@@ -634,7 +615,7 @@ fn ctrl_c_stops_also_while_clients_send_and_never_read() {
     let server = Server::start(SERVER, &["--write-timeout", "60"]);
     let _stuffed = [stuff(server.addr()), stuff(server.addr())];
     let start = Instant::now();
-    interrupt(&server);
+    server.interrupt();
     let (status, stdout, stderr) = server.wait();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert!(status.success(), "{status}: {stdout}\n{stderr}");
@@ -647,9 +628,9 @@ fn a_second_ctrl_c_ends_it_hard() {
     for _ in 0..20 {
         let server = Server::start(SERVER, &["--write-timeout", "60"]);
         let _stuffed = stuff(server.addr());
-        interrupt(&server);
+        server.interrupt();
         server.wait_for_stdout("stopping");
-        interrupt(&server);
+        server.interrupt();
         if server.wait().0.code() == Some(130) {
             return;
         }
@@ -732,24 +713,6 @@ fn says_what_is_wrong_with_an_argument() {
             .timeout(PATIENCE)
             .assert();
         run.code(2).stderr(contains(complaint));
-    }
-}
-
-#[test]
-fn listens_on_ipv6_too() {
-    if TcpListener::bind("[::1]:0").is_err() {
-        eprintln!("skipped: this machine has no IPv6");
-        return;
-    }
-    let server = Server::start_at(SERVER, &["-a", "[::1]:0"]);
-    let addr = server.addr().to_string();
-    let run = client().args(["-a", &addr]).write_stdin("hello\n").assert();
-    run.success()
-        .stdout(diff("hello, you are client 1\nhello\n"));
-    #[cfg(unix)]
-    {
-        interrupt(&server);
-        assert!(server.wait().0.success());
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use course::status;
+
 /// What a process uses.
 #[derive(Clone, Copy)]
 pub struct Usage {
@@ -19,16 +21,11 @@ pub struct Usage {
 impl Usage {
     /// Of the process with that number; `None` where the system does not tell.
     pub fn of(pid: u32) -> Option<Usage> {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let field = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name))?;
-            line.split_whitespace().nth(1)?.parse().ok()
-        };
         Some(Usage {
-            memory: field("RssAnon:")?,
-            peak: field("VmHWM:")?,
+            memory: status(pid, "RssAnon")?,
+            peak: status(pid, "VmHWM")?,
             files: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
-            threads: field("Threads:")?,
+            threads: status(pid, "Threads")?,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use course::{Server, has, workspace};
+use course::{Server, has, status, workspace};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use shared::{Failure, warn};
 
@@ -285,10 +285,7 @@ fn memory(folder: &Folder) -> Result<(f64, f64), Failure> {
 }
 
 fn most_memory(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    kib.unwrap_or(f64::NAN) // not known here
+    status(pid, "VmHWM").map_or(f64::NAN, |kib| kib as f64) // not known everywhere
 }
 
 /// How many seconds the processors have spent on the programs that this one has started and seen

@@ -1,13 +1,13 @@
 //! The servers that are measured: ours, and the peers in other languages.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use course::{has, programs, workspace};
+use course::{first_line, has, listens_at, programs, workspace};
 use shared::Failure;
 
 use super::rounds::interleave;
@@ -130,17 +130,13 @@ impl Contestant {
             let lines = self.typed.repeat(1000);
             thread::spawn(move || while keyboard.write_all(lines.as_bytes()).is_ok() {});
         }
-        let mut log = BufReader::new(child.stdout.take().expect("it was piped"));
         let addr = SocketAddr::from(([0, 0, 0, 0], 0)); // until it says where it listens
         let mut peer = Peer { name, child, addr };
-        let mut line = String::new();
-        log.read_line(&mut line).map_err(failed)?;
+        let line = first_line(&mut peer.child).map_err(failed)?;
+        let mut log = peer.child.stdout.take().expect("it was piped");
         thread::spawn(move || io::copy(&mut log, &mut io::sink()));
-        let addr = line.trim().strip_prefix("listening on ");
-        match addr.and_then(|addr| addr.parse().ok()) {
-            Some(addr) => peer.addr = addr,
-            None => return Err(Failure::new(format!("{name}'s server does not listen"))),
-        }
+        let silent = || Failure::new(format!("{name}'s server does not listen"));
+        peer.addr = listens_at(line.trim()).ok_or_else(silent)?;
         Ok(peer)
     }
 }

@@ -1,11 +1,11 @@
 //! Lesson 8: a thousand clients at once, a thousand connects at the same moment, and the memory of
 //! a thousand that only wait.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use course::status;
 use shared::Failure;
 use socket2::{Domain, Socket, Type};
 
@@ -185,15 +185,13 @@ fn memory_of_idle(peer: &Peer) -> io::Result<Memory> {
 }
 
 fn memory_of(peer: &Peer) -> io::Result<Memory> {
-    let status = fs::read_to_string(format!("/proc/{}/status", peer.pid()))?;
     let field = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name));
-        let value = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+        let value = status(peer.pid(), name).map(|value| value as f64);
         value.ok_or_else(|| io::Error::other(format!("no {name} in its status")))
     };
     Ok(Memory {
-        resident: field("VmRSS:")?,
-        page_tables: field("VmPTE:")?,
-        kernel_stacks: 16.0 * field("Threads:")?,
+        resident: field("VmRSS")?,
+        page_tables: field("VmPTE")?,
+        kernel_stacks: 16.0 * field("Threads")?,
     })
 }

@@ -3,6 +3,8 @@
 mod behaviour;
 mod clients;
 mod datagrams;
+#[cfg(test)]
+mod habits;
 mod pairs;
 mod servers;
 mod target;

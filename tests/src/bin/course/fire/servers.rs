@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::{PATIENCE, connect, reset};
+use course::{PATIENCE, connect, is_timeout, reset};
 use shared::read_by;
 use socket2::{Domain, Socket, Type};
 
@@ -208,10 +208,6 @@ pub fn deafen(mut stream: &TcpStream, deadline: bool) -> Verdict {
         }
     }
     panic!("it took {TOO_MANY_LINES} lines and wanted more");
-}
-
-fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 /// Many clients at the same moment. A server of many must serve them all while all are there; the

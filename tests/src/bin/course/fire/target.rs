@@ -27,6 +27,8 @@ const GROWTH_BY_A_CROWD: u64 = 64 * 1024;
 /// A pair and its running server. What is wrong with it is told by panics, as in a test.
 pub struct Target {
     pub pair: &'static Pair,
+    /// Where its servers listen, with port 0.
+    addr: &'static str,
     /// Where files are sent from and received.
     folder: TempDir,
     /// None where the server serves one client and ends: then each visit has its own.
@@ -38,8 +40,14 @@ pub struct Target {
 impl Target {
     /// Starts the server, if it serves more than one client, and has it serve the first one.
     pub fn start(pair: &'static Pair) -> Target {
+        Target::start_at(pair, "127.0.0.1:0")
+    }
+
+    /// The same, at that address.
+    pub fn start_at(pair: &'static Pair, addr: &'static str) -> Target {
         let mut target = Target {
             pair,
+            addr,
             folder: folder().expect("the system has a folder for temporary files"),
             server: None,
             idle: None,
@@ -52,18 +60,25 @@ impl Target {
         target
     }
 
-    fn start_server(&self) -> Server {
-        let program = programs().join(self.pair.program(Side::Server));
-        let arguments = self.arguments(self.pair.server);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let mut server = Server::start(&program.display().to_string(), &arguments);
+    /// Starts another server of the pair, and somebody at its keyboard.
+    pub fn start_server(&self) -> Server {
+        let mut arguments = self.arguments(self.pair.server);
+        arguments.extend(["--addr", self.addr].map(str::to_owned));
+        let mut server = Server::start_at(&self.program(Side::Server), &arguments);
         // The operator of lesson 3's server types one reply after the other, as fast as it is read.
         let mut operator = server.take_stdin();
         thread::spawn(move || while operator.write_all(b"ok\n").is_ok() {});
         server
     }
 
-    fn arguments(&self, arguments: &[&str]) -> Vec<String> {
+    /// Where one of its programs lies.
+    pub fn program(&self, side: Side) -> String {
+        let program = programs().join(self.pair.program(side));
+        program.display().to_string()
+    }
+
+    /// Arguments of the pair, with the target's own folder.
+    pub fn arguments(&self, arguments: &[&str]) -> Vec<String> {
         let folder = self.folder.path().display().to_string();
         let replaced = arguments.iter().map(|a| a.replace("{dir}", &folder));
         replaced.collect()
@@ -88,11 +103,10 @@ impl Target {
         times: usize,
         typed: &str,
     ) -> Server {
-        let program = programs().join(self.pair.program(Side::Client));
         let mut arguments = self.arguments(self.pair.client);
         arguments.extend(further.iter().map(|&a| a.to_owned()));
         arguments.extend(["--addr".to_owned(), server.to_string()]);
-        let program = program.display().to_string();
+        let program = self.program(Side::Client);
         let mut client = Server::start_without_listening(&program, &arguments);
         let mut stdin = client.take_stdin();
         let typed = typed.to_owned();
@@ -176,13 +190,10 @@ impl Target {
         let Some(server) = self.server else { return };
         #[cfg(unix)]
         {
-            use rustix::process::{Pid, Signal, kill_process};
             use std::os::unix::process::ExitStatusExt;
-            let pid = i32::try_from(server.pid()).ok().and_then(Pid::from_raw);
-            let pid = pid.expect("a process has a number");
-            kill_process(pid, Signal::TERM).expect("it is our child");
+            server.terminate();
             let (status, stdout, stderr) = server.wait();
-            if status.signal() == Some(Signal::TERM.as_raw()) {
+            if status.signal() == Some(rustix::process::Signal::TERM.as_raw()) {
                 return check_output(&stdout, &stderr); // it leaves that to the system
             }
             check_end((status, stdout, stderr));
