@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use shared::{MAX_TEXT, any_port};
-use time_sync::{Offset, SECONDS};
+use time_sync::SECONDS;
+use time_sync::contract::Offset;
 
 /// 4.1 A time server that no format can crash or swell.
 pub fn serve(socket: &UdpSocket, requests: usize, longest: usize) {

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
-use sticky_packets::{Decode, DecodeError};
+use sticky_packets::contract::{Decode, DecodeError};
 
 /// 5.1 Split at newlines.
 pub fn split(

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use file_transfer::{NameError, TransferError};
+use file_transfer::contract::{NameError, TransferError};
 use shared::frame::FrameError;
 use tempfile::NamedTempFile;
 

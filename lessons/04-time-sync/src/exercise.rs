@@ -6,7 +6,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use time_sync::Offset;
+use time_sync::contract::Offset;
 
 /// 4.1 ★ A time server that no format can crash or swell: answers so many requests, then returns.
 ///

@@ -4,6 +4,7 @@
 //! The protocol: a request is a strftime format, UTF-8, or empty for the server's own. Its answer
 //! is the local time in that format, or `error: ` and the reason.
 
+pub mod contract;
 mod summary;
 mod tally;
 
@@ -32,15 +33,6 @@ pub const MAX_ANSWER: usize = 1024;
 
 /// What an answer begins with that is not a time.
 pub const ERROR: &str = "error: ";
-
-/// How far a server's clock is from ours, in exercise 4.3.
-#[derive(Clone, Copy, Debug)]
-pub struct Offset {
-    /// How far the server's clock is ahead of ours, in seconds; negative if it is behind.
-    pub ahead: f64,
-    /// By how much that may be wrong, in seconds.
-    pub error: f64,
-}
 
 /// The answer to a request: the time in the format that stands in it.
 ///

@@ -21,7 +21,8 @@ use course::exercise::{Mistake, prove};
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use shared::any_port;
-use time_sync::{Offset, SECONDS};
+use time_sync::SECONDS;
+use time_sync::contract::Offset;
 
 const SOURCE: &str = include_str!("../src/exercise.rs");
 

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::TcpStream;
 
-use sticky_packets::{Decode, DecodeError};
+use sticky_packets::contract::{Decode, DecodeError};
 
 /// 5.1 ★ Split at newlines: hands each message of a stream to `each`, and returns what came
 /// behind the last of them.

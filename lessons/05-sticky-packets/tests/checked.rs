@@ -15,7 +15,7 @@ use std::net::TcpStream;
 
 use checks::{AskAll, NewDecoder, Split};
 use course::exercise::prove;
-use sticky_packets::{Decode, DecodeError};
+use sticky_packets::contract::{Decode, DecodeError};
 
 const SOURCE: &str = include_str!("../src/exercise.rs");
 

@@ -4,6 +4,7 @@
 //! many bytes as it announces; then the sender closes. Server and client can both be the sender
 //! and the receiver, so [`send`] and [`receive`] are here.
 
+pub mod contract;
 mod name;
 mod paced;
 mod partial;
@@ -15,7 +16,6 @@ pub use receive::{ReceiveOptions, receive};
 pub use send::{open, send};
 
 use std::env;
-use std::io;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,31 +39,6 @@ pub struct Header {
     pub filename: String,
     /// The file's size in bytes.
     pub filesize: u64,
-}
-
-/// Why there is no file of that name, in exercise 6.2.
-#[derive(Debug)]
-pub enum NameError {
-    /// The name is not one that we take from strangers.
-    Refused,
-    /// The name is good, but something has it already.
-    Taken,
-    /// The file could not be created for another reason.
-    Io(io::Error),
-}
-
-/// Why a file was not received, in exercise 6.3.
-#[derive(Debug)]
-pub enum TransferError {
-    /// The stream ended too early.
-    Short {
-        /// How many bytes of the file came.
-        got: u64,
-    },
-    /// More came than the file's size.
-    TooMuch,
-    /// The connection or the file system failed.
-    Io(io::Error),
 }
 
 /// What both sides must agree on, and how patient they are.

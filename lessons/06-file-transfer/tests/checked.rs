@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 
 use checks::{Create, Frames, ReadFrame, Receive, WriteFrame};
 use course::exercise::prove;
-use file_transfer::{NameError, TransferError};
+use file_transfer::contract::{NameError, TransferError};
 use shared::frame::FrameError;
 use tempfile::NamedTempFile;
 

@@ -11,7 +11,8 @@ use course::exercise::{
 };
 use jiff::Zoned;
 use jiff::fmt::strtime;
-use time_sync::{Offset, SECONDS};
+use time_sync::SECONDS;
+use time_sync::contract::Offset;
 
 pub type Serve = fn(&UdpSocket, usize, usize);
 pub type Poll = fn(SocketAddr, &str, usize, Duration, Duration) -> Vec<Option<Vec<u8>>>;

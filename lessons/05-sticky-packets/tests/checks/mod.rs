@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use course::exercise::{
     Attempt, Explain, Fault, Peer, Step, Trial, Verdict, WAIT, check, compare, show,
 };
-use sticky_packets::{Decode, DecodeError};
+use sticky_packets::contract::{Decode, DecodeError};
 
 pub type Split = fn(TcpStream, usize, &mut dyn FnMut(&[u8])) -> io::Result<Vec<u8>>;
 pub type AskAll = fn(&TcpStream, &[Vec<u8>]) -> io::Result<Vec<Vec<u8>>>;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, WAIT, check, show};
-use file_transfer::{NameError, TransferError};
+use file_transfer::contract::{NameError, TransferError};
 use tempfile::TempDir;
 
 use super::{Create, Receive};

@@ -8,7 +8,7 @@ use std::io;
 use std::net::TcpStream;
 use std::path::Path;
 
-use file_transfer::{NameError, TransferError};
+use file_transfer::contract::{NameError, TransferError};
 use shared::frame::FrameError;
 
 pub use files::{create, receive};
