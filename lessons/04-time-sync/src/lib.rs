@@ -12,7 +12,7 @@ use jiff::Zoned;
 use jiff::fmt::strtime;
 use shared::{Failure, decode, escape};
 
-pub use summary::{Sample, Summary};
+pub use summary::{SECONDS, Sample, Summary};
 pub use tally::Tally;
 
 /// Where the server listens and the client asks if `--addr` does not say otherwise.
@@ -20,10 +20,6 @@ pub const ADDR: &str = "127.0.0.1:8804";
 
 /// The format of an empty request.
 pub const DEFAULT_FORMAT: &str = "%Y-%m-%d %X";
-
-/// The format of a request that asks how late it is, exactly: seconds since 1970, in UTC, and
-/// their fraction.
-pub const SECONDS: &str = "%s.%f";
 
 /// The longest format that is answered, in bytes.
 pub const MAX_FORMAT: usize = 256;

@@ -3,7 +3,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::{Failure, preview};
 
-use crate::SECONDS;
+/// The format of a request that asks how late it is, exactly: seconds since 1970, in UTC, and
+/// their fraction.
+pub const SECONDS: &str = "%s.%f";
 
 /// How the questions of a client went.
 #[derive(Debug, Default)]

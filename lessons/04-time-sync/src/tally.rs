@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{Addr, Failure, say};
 
-use crate::{Sample, Summary};
+use crate::summary::{Sample, Summary};
 
 /// The summary of a client, which two threads need: the one that asks, and the one that waits for
 /// Ctrl-C.

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use shared::frame::{ByteOrder, FrameError, read_frame};
 use shared::{Failure, escape};
 
+use crate::name::check_name;
 use crate::paced::Paced;
 use crate::partial::Partial;
-use crate::{BLOCK, Header, MAX_HEADER, Progress, Wire, check_name};
+use crate::progress::Progress;
+use crate::wire::{BLOCK, Header, MAX_HEADER, Wire};
 
 /// Where received files go, and which.
 #[derive(clap::Args)]

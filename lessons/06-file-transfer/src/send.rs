@@ -8,8 +8,10 @@ use std::time::Duration;
 use shared::frame::write_frame;
 use shared::{Failure, escape, warn};
 
+use crate::name::check_name;
 use crate::paced::Paced;
-use crate::{BLOCK, Header, Progress, Wire, check_name};
+use crate::progress::Progress;
+use crate::wire::{BLOCK, Header, Wire};
 
 /// How long the receiver's disk may take at the end: a second for each 10 MiB, ten minutes at most.
 /// Who says nothing after a small file cannot hold us for so long.
