@@ -5,7 +5,7 @@ use std::fs;
 use std::ops::Range;
 
 use crate::page::Page;
-use crate::workspace;
+use crate::place::workspace;
 
 /// A line of an excerpt that stands for lines left out.
 const GAP: &str = "// …";

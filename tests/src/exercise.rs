@@ -227,7 +227,7 @@ mod tests {
     fn a_scene_that_kept_its_pace_is_played_once() {
         let verdict = check(|trial| {
             let mut played = 0;
-            let scene = trial.at_pace(crate::PATIENCE, |pace| {
+            let scene = trial.at_pace(crate::place::PATIENCE, |pace| {
                 played += 1;
                 pace.beat();
                 Err(Fault::new("wrong"))

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::workspace;
+use crate::place::workspace;
 
 /// A lesson: where it lies, and what its programs are called.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ mod excerpts;
 pub mod exercise;
 mod lessons;
 mod page;
+mod place;
 mod process;
 mod program;
 mod redact;
@@ -31,40 +32,15 @@ mod sockets;
 mod terminal;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 pub use lessons::{Heading, LESSONS, Lesson, Part};
 pub use page::{Block, Page, Session};
+pub use place::{PATIENCE, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;
 pub use sockets::{accept, connect, datagrams, is_timeout, receive, reset};
-
-/// How long any single wait may take. Only a failing test waits that long; a busy machine is
-/// slow, so it is generous.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The folder of the workspace, in which the pages' commands run.
-pub fn workspace() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the package is a folder of the workspace")
-}
-
-/// The folder into which Cargo put the programs of the profile this program was built with.
-pub fn programs() -> PathBuf {
-    let exe = std::env::current_exe().expect("the system knows where this program lies");
-    let folder = exe.parent().expect("a program lies in a folder");
-    // Tests lie one deeper, in `deps`.
-    if folder.ends_with("deps") {
-        folder.parent().unwrap_or(folder)
-    } else {
-        folder
-    }
-    .to_owned()
-}
 
 /// Checks that a page is true: its transcripts are what the programs show, its excerpts stand in
 /// the source.

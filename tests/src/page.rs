@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::Range;
 
-use crate::workspace;
+use crate::place::workspace;
 
 /// A page, by lines.
 pub struct Page {

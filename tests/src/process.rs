@@ -7,7 +7,7 @@ use std::process::{Child, Output};
 use std::sync::mpsc;
 use std::thread;
 
-use crate::PATIENCE;
+use crate::place::PATIENCE;
 
 /// Waits for the first line of a program whose stdout is piped. What it prints behind that line
 /// can still be read.

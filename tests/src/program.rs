@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
 use crate::lessons::{LESSONS, Lesson};
+use crate::place::{programs, workspace};
 use crate::redact::Ports;
-use crate::{programs, workspace};
 use regex::{Captures, Regex};
 
 /// A command that stands behind `$ ` in a page.

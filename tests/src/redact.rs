@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::Reserved;
+use crate::reserved::Reserved;
 
 /// The real ports behind the ports of a page.
 ///

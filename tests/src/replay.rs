@@ -23,8 +23,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::script::{Input, Part, Step};
-use crate::PATIENCE;
 use crate::page::{Edit, Page, Session};
+use crate::place::PATIENCE;
 use crate::process::listens_at;
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;

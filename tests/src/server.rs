@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::PATIENCE;
+use crate::place::PATIENCE;
 use crate::process::listens_at;
 
 /// The most lines of each output that are kept. Only a soak prints more; the oldest go first.

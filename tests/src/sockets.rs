@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::PATIENCE;
+use crate::place::PATIENCE;
 
 /// Connects to a server; every read and write on the connection fails after [`PATIENCE`].
 ///

@@ -61,7 +61,7 @@ impl Terminal {
             .map_err(|e| format!("cannot open a pseudo-terminal: {e}"))?;
 
         let mut builder = CommandBuilder::from_argv(command.to_vec());
-        builder.cwd(crate::workspace());
+        builder.cwd(crate::place::workspace());
         builder.env("TERM", "xterm-256color");
         builder.env_remove("NO_COLOR");
         builder.env_remove("COURSE_KEY"); // lesson 7's programs would take it
@@ -190,7 +190,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
-    use crate::PATIENCE;
+    use crate::place::PATIENCE;
 
     #[test]
     fn ends_with_its_program_although_somebody_else_holds_the_terminal() {

@@ -4,8 +4,9 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::fault::{Fault, Step};
+use super::pace::Limit;
 use super::patience::Patience;
-use super::{Fault, Limit, Step};
 
 /// A learner's function at work.
 pub struct Attempt<T> {

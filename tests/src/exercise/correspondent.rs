@@ -2,8 +2,10 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use super::compare::{compare, show};
+use super::fault::{Fault, Step};
 use super::patience::{Patience, time_left};
-use super::{Fault, Step, Trial, compare, show};
+use super::trial::Trial;
 
 /// The check's side of a conversation in datagrams.
 pub struct Correspondent {

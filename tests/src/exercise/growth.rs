@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Fault, Step};
+use super::fault::{Fault, Step};
 
 /// Four times as much should take four times as long; with its square, it takes sixteen times.
 const TOO_MUCH: f64 = 8.0;

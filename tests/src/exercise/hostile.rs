@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::{Step, Trial};
+use super::fault::Step;
+use super::trial::Trial;
 
 /// Sizes around a limit: nothing, the smallest, the limit and its neighbours, and some between in no
 /// one pattern, each once and in order.

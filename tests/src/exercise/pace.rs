@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::patience::Notes;
+use super::patience::{Notes, Patience};
 
 /// How long the thread sleeps each time.
 const TICK: Duration = Duration::from_millis(5);
@@ -159,8 +159,19 @@ impl Pace {
 #[derive(Clone)]
 pub struct Limit {
     pub(super) named: Duration,
-    pub(super) scaled: Duration,
-    pub(super) notes: Arc<Notes>,
+    scaled: Duration,
+    notes: Arc<Notes>,
+}
+
+impl Patience {
+    /// A length of time that a contract names.
+    pub(super) fn limit(&self, named: Duration) -> Limit {
+        Limit {
+            named,
+            scaled: named.mul_f64(self.limits),
+            notes: Arc::clone(&self.notes),
+        }
+    }
 }
 
 impl Limit {
@@ -200,7 +211,7 @@ mod tests {
     fn a_machine_that_did_nothing_else_kept_pace() {
         watch();
         let start = Instant::now();
-        let deadline = start + crate::PATIENCE;
+        let deadline = start + crate::place::PATIENCE;
         while moments().len() < 2 * WORK_EVERY {
             assert!(
                 Instant::now() < deadline,

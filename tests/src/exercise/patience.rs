@@ -63,7 +63,7 @@ impl Mode {
 pub(super) struct Patience {
     pub(super) end: Instant,
     pub(super) wait: Duration,
-    limits: f64,
+    pub(super) limits: f64,
     pub(super) notes: Arc<Notes>,
 }
 
@@ -80,16 +80,6 @@ impl Patience {
     /// The time that a single wait may take now.
     pub(super) fn left(&self) -> Duration {
         time_left(self.end, self.wait)
-    }
-
-    pub(super) fn limit(&self, named: Duration) -> super::Limit {
-        let scaled = named.mul_f64(self.limits);
-        let notes = Arc::clone(&self.notes);
-        super::Limit {
-            named,
-            scaled,
-            notes,
-        }
     }
 }
 

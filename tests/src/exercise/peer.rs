@@ -4,8 +4,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::compare::{SHOWN, count, show_start};
+use super::compare::{compare, show};
+use super::fault::{Fault, Step};
 use super::patience::Patience;
-use super::{Fault, Step, compare, show};
+use crate::sockets::reset;
 
 /// The check's side of a connection with the learner's function.
 pub struct Peer {
@@ -213,7 +215,7 @@ impl Peer {
 
     /// Breaks the connection off with RST.
     pub fn reset(self) {
-        crate::reset(self.stream);
+        reset(self.stream);
     }
 
     /// What the check has done so far, as the beginning of a sentence.

@@ -4,9 +4,9 @@ use std::sync::Mutex;
 use std::thread;
 
 use super::contract;
+use super::fault::{Fault, Verdict};
 use super::fault::{LONGEST, MOST_LINES, Time};
 use super::patience::{LAST_NOTES, MODE, Margins, Mode, Notes, WAIT};
-use super::{Fault, Verdict};
 use crate::page::Page;
 
 /// A right solution: what is different about it, and the function.
@@ -151,7 +151,7 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
     /// What the lesson's page tells of the exercise.
     fn page(&self) -> Option<String> {
         let number = self.exercise.split('.').next()?.parse().ok()?;
-        let lesson = crate::LESSONS
+        let lesson = crate::lessons::LESSONS
             .iter()
             .find(|lesson| lesson.number == number)?;
         let text = Page::read(&lesson.page()).ok()?.text();

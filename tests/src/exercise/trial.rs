@@ -12,10 +12,12 @@ use socket2::{Domain, Socket, Type};
 
 use super::attempt::{Attempt, Thread};
 use super::fault::Time;
+use super::fault::{Fault, Step, Verdict};
 use super::pace::{self, Limit, Pace, Since};
+use super::patience::WAIT;
 use super::patience::{LAST_NOTES, MODE, Mode, Patience};
-use super::{Fault, Peer, Step, Verdict, WAIT};
-use crate::Reserved;
+use super::peer::Peer;
+use crate::reserved::Reserved;
 
 /// Runs a check.
 ///
