@@ -80,10 +80,7 @@ impl Key {
     pub fn answer(&self, nonce: &[u8]) -> [u8; ANSWER_LEN] {
         let tag = self.mac.clone().chain_update(nonce).finalize();
         let mut answer = [0; ANSWER_LEN];
-        for (byte, pair) in tag.into_bytes().iter().zip(answer.chunks_exact_mut(2)) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 15)];
-        }
+        hex::encode_to_slice(tag.into_bytes(), &mut answer).expect("two characters for each byte");
         answer
     }
 
@@ -132,19 +129,13 @@ pub enum Refusal {
     Gone(io::Error),
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
 /// 32 lowercase hexadecimal characters as 16 bytes.
 fn decode_hex(answer: &[u8; ANSWER_LEN]) -> Option<[u8; ANSWER_LEN / 2]> {
-    let digit = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let mut tag = [0; ANSWER_LEN / 2];
-    for (byte, pair) in tag.iter_mut().zip(answer.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    if answer.iter().any(u8::is_ascii_uppercase) {
+        return None; // the crate would take them
     }
+    let mut tag = [0; ANSWER_LEN / 2];
+    hex::decode_to_slice(answer, &mut tag).ok()?;
     Some(tag)
 }
 

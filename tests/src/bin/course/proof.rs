@@ -15,10 +15,7 @@ pub fn answer(mac: &Hmac<Md5>, mut stream: &TcpStream) -> io::Result<[u8; 32]> {
     stream.read_exact(&mut nonce)?;
     let tag = mac.clone().chain_update(nonce).finalize().into_bytes();
     let mut answer = [0; 32];
-    for (byte, pair) in tag.iter().zip(answer.chunks_exact_mut(2)) {
-        pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-    }
+    hex::encode_to_slice(tag, &mut answer).expect("two characters for each byte");
     Ok(answer)
 }
 
