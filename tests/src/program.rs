@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{PathBuf, is_separator};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
@@ -21,6 +21,8 @@ pub struct CommandLine<'a> {
 pub struct Runnable {
     /// The program and its arguments.
     pub argv: Vec<OsString>,
+    /// What stands as `NAME=value` in front of the program.
+    pub environment: Vec<(String, String)>,
     /// The page's port in whose place the program listens on a port that the system chooses; its
     /// line `listening on …` tells the real one.
     pub chooses: Option<u16>,
@@ -84,19 +86,25 @@ impl<'a> CommandLine<'a> {
             let real = reals.iter().find(|(port, _)| *port == found[0]);
             real.map_or_else(|| found[0].to_owned(), |(_, real)| real.clone())
         });
-        for word in first_words(&text) {
-            if !exists(&word) {
-                return Err(Unrunnable::Missing(word));
+        let command = replace_cargo(&text)?;
+        let (argv, environment) = match words(&command) {
+            Some(words) => program_of(words),
+            None => {
+                if let Some(word) = first_words(&text).into_iter().find(|word| !exists(word)) {
+                    return Err(Unrunnable::Missing(word));
+                }
+                let shell = ["sh".to_owned(), "-c".to_owned(), command];
+                (shell.to_vec(), Vec::new())
             }
+        };
+        match argv.first() {
+            Some(program) if exists(program) => {}
+            Some(program) => return Err(Unrunnable::Missing(program.clone())),
+            None => return Err(Unrunnable::Other(format!("'{text}' starts no program"))),
         }
-        // A single program takes the shell's place: when the process has ended, so has the program,
-        // and its sockets are closed.
-        let simple = !text.contains(['|', '&', ';', '=']);
-        let exec = if simple { "exec " } else { "" };
-        let command = format!("{exec}{}", replace_cargo(&text)?);
-        let argv = ["sh".into(), "-c".into(), command.into()];
         Ok(Runnable {
-            argv: argv.to_vec(),
+            argv: argv.into_iter().map(OsString::from).collect(),
+            environment,
             chooses,
         })
     }
@@ -191,10 +199,79 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
-/// Whether there is a program of that name.
+/// Whether there is a program of that name or, with a separator in it, at that path.
 pub fn exists(program: &str) -> bool {
+    let there = |path: PathBuf| {
+        let mut complete = path.clone().into_os_string();
+        complete.push(env::consts::EXE_SUFFIX); // nothing on Unix
+        path.is_file() || PathBuf::from(complete).is_file()
+    };
+    if program.contains(is_separator) {
+        return there(workspace().join(program));
+    }
     env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+        .is_some_and(|path| env::split_paths(&path).any(|folder| there(folder.join(program))))
+}
+
+/// The words of a simple command, as a Unix shell cuts it; `None` where it takes a shell to run it:
+/// for a pipe, several commands, `$…` and the like.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None; // there is one, perhaps empty: ''
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' => words.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => word.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '$' | '`' => return None,
+                        '\\' => {
+                            let escaped = chars.next_if(|c| ['"', '\\', '$', '`'].contains(c));
+                            word.push(escaped.unwrap_or('\\'));
+                        }
+                        c => word.push(c),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            '|' | '&' | ';' | '<' | '>' | '(' | ')' | '$' | '`' | '*' | '?' | '\n' => return None,
+            '~' | '#' if word.is_none() => return None,
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    let first = words.first()?;
+    (!["cd", "wait"].contains(&first.as_str())).then_some(words)
+}
+
+/// The program with its arguments, and the variables that stand as `NAME=value` in front of it.
+fn program_of(words: Vec<String>) -> (Vec<String>, Vec<(String, String)>) {
+    let mut words = words.into_iter().peekable();
+    let mut environment = Vec::new();
+    while let Some((name, value)) = words.peek().and_then(|word| word.split_once('='))
+        && is_name(name)
+    {
+        environment.push((name.to_owned(), value.to_owned()));
+        words.next();
+    }
+    (words.collect(), environment)
+}
+
+/// As one word that stands for just these characters, whatever they mean to a shell.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Puts the path of the program in the place of the words that make Cargo build and run it.
@@ -203,11 +280,8 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
     let text = CARGO.replace_all(text, |found: &Captures| {
         if let Some(command) = found.name("course") {
             let arguments = found.name("tap").map_or("", |n| n.as_str());
-            return format!(
-                "{} {} {arguments}",
-                course_program().display(),
-                command.as_str()
-            );
+            let course = quoted(&course_program().display().to_string());
+            return format!("{course} {} {arguments}", command.as_str());
         }
         let folder = match &found["kind"] {
             "example" => programs().join("examples"),
@@ -225,7 +299,7 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
                 &found["name"]
             ));
         }
-        path.display().to_string()
+        quoted(&path.display().to_string())
     });
     match missing {
         Some(message) => Err(Unrunnable::Other(message)),
@@ -278,6 +352,57 @@ mod tests {
             ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
         ] {
             assert_eq!(first_words(command), programs, "{command}");
+        }
+    }
+
+    #[test]
+    fn cuts_a_simple_command_into_words_as_a_shell_does() {
+        for (command, expected) in [
+            (
+                "nc -N  127.0.0.1 8801",
+                &["nc", "-N", "127.0.0.1", "8801"][..],
+            ),
+            (
+                r#"a "C:\boot.ini" "b'\x1b'""#,
+                &["a", r"C:\boot.ini", r"b'\x1b'"],
+            ),
+            (r#"a '' x"y z"'$w' \"q\""#, &["a", "", "xy z$w", "\"q\""]),
+            (
+                r"'it'\''s' %Y:%M [::1]:8801",
+                &["it's", "%Y:%M", "[::1]:8801"],
+            ),
+        ] {
+            assert_eq!(words(command).expect("it is simple"), expected, "{command}");
+        }
+        for command in [
+            "printf 'a' | sort",
+            "a && b",
+            "a $(b)",
+            "a \"$b\"",
+            "a > b",
+            "a *.txt",
+            "cd /",
+            "a 'b",
+            "",
+        ] {
+            assert_eq!(words(command), None, "{command}");
+        }
+    }
+
+    #[test]
+    fn takes_what_stands_in_front_of_a_program_into_its_environment() {
+        let words = words("KEY=\"a b\" TZ=CST-8 run a=b").expect("it is simple");
+        let (argv, environment) = program_of(words);
+        assert_eq!(argv, ["run", "a=b"]);
+        let pairs = [("KEY", "a b"), ("TZ", "CST-8")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(environment, pairs);
+    }
+
+    #[test]
+    fn a_quoted_path_stays_one_word() {
+        for path in [r"C:\My Files\a.exe", "/it's here/a b"] {
+            assert_eq!(words(&quoted(path)), Some(vec![path.to_owned()]));
         }
     }
 }

@@ -41,6 +41,10 @@ impl Ports {
 
     /// Lets a server of either protocol have the real port, if one was taken for a page's port.
     pub fn give_up(&mut self, page: u16) {
+        // Only Linux lets a listener have a port that another socket is bound to.
+        if cfg!(not(target_os = "linux")) {
+            self.reservations.retain(|(of, _)| *of != page);
+        }
         for (_, reserved) in self.reservations.iter_mut().filter(|(of, _)| *of == page) {
             reserved.give_up_udp();
         }

@@ -28,7 +28,7 @@ use crate::place::PATIENCE;
 use crate::process::listens_at;
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
-use crate::terminal::{Key, Terminal};
+use crate::terminal::{Call, Key, Kind, Terminal};
 
 /// Who is told each command and each line as it appears, with the number of its terminal.
 type Watch<'a> = &'a mut dyn FnMut(usize, &str);
@@ -45,6 +45,12 @@ pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
         Ok(sessions) => sessions,
         Err(complaint) => return vec![complaint],
     };
+    if Kind::FIRST == Kind::Pipes {
+        // In pipes no prompt appears, and a program that is ended by force says no goodbye.
+        let message = "skipped: transcripts are replayed on Unix only";
+        let _ = writeln!(io::stderr(), "{message} ({})", page.path); // past the test's capture
+        return Vec::new();
+    }
     // Sessions do not know of each other, and most of the time they wait: some are played at once.
     let sessions = Mutex::new(sessions.into_iter().enumerate());
     let played = Mutex::new(Vec::new());
@@ -140,6 +146,7 @@ pub struct Replay<'a> {
     parts: Vec<Part>,
     runs: Vec<Run>,
     ports: Ports,
+    kind: Kind,
     ring: Sender<()>,
     bell: Receiver<()>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
@@ -208,6 +215,7 @@ impl<'a> Replay<'a> {
             parts,
             runs,
             ports,
+            kind: Kind::FIRST,
             ring,
             bell,
             force: false,
@@ -217,6 +225,11 @@ impl<'a> Replay<'a> {
     /// Lets the page's port stand for itself.
     pub fn use_port(&mut self, port: u16) {
         self.ports.set(port, port);
+    }
+
+    /// Plays it through pipes, as where the system has no pseudo-terminals.
+    pub fn use_pipes(&mut self) {
+        self.kind = Kind::Pipes;
     }
 
     /// Plays the session to its end; `watch` is told what appears in which terminal.
@@ -328,12 +341,14 @@ impl<'a> Replay<'a> {
         let run = self.run(index)?;
         let screen = self.runs[run].screen();
         let seen = self.runs[run].seen;
-        let ready = screen.current == prompt && (screen.lines.len() == seen || rewrites);
+        // A program in pipes shows no prompt: nothing tells when it reads, but its input waits.
+        let prompted = screen.current == prompt || !self.runs[run].terminal.prompts();
+        let ready = prompted && (screen.lines.len() == seen || rewrites);
         if (ready && !waits_for_others) || self.force {
             self.force = false;
             self.pause();
             let run = &mut self.runs[run];
-            run.enter(input).map_err(Trouble::Complaint)?;
+            run.enter(prompt, input).map_err(Trouble::Complaint)?;
             let part = &mut self.parts[index];
             part.typed = true;
             if matches!(input, Input::Key(Key::D)) {
@@ -378,6 +393,7 @@ impl<'a> Replay<'a> {
                 None => return Ok(false),
             },
             None if !finished => return Ok(false),
+            None if run.terminal.killed() => {} // it had no time to say this
             shown => {
                 let shown = shown.map_or(ENDED.to_owned(), |line| self.ports.to_page(line));
                 return Err(differs(&place, number, expected, &shown));
@@ -428,8 +444,19 @@ impl<'a> Replay<'a> {
                     Unrunnable::Missing(program) => Trouble::Missing(program),
                     Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
                 })?;
-        let terminal = Terminal::start(&runnable.argv, self.ring.clone())
-            .map_err(|message| Trouble::Complaint(format!("{place}: {message}")))?;
+        let call = Call {
+            argv: &runnable.argv,
+            environment: &runnable.environment,
+        };
+        let terminal = match Terminal::start(&call, self.kind, self.ring.clone()) {
+            // A demonstration needs no prompts; for a page, they are a part of what is checked.
+            Err(_) if self.mode == Mode::Demo => {
+                Terminal::start(&call, Kind::Pipes, self.ring.clone())
+            }
+            started => started,
+        };
+        let terminal =
+            terminal.map_err(|message| Trouble::Complaint(format!("{place}: {message}")))?;
         self.runs.push(Run {
             terminal,
             number,
@@ -593,10 +620,10 @@ impl Run {
         }
     }
 
-    fn enter(&mut self, input: &Input) -> Result<(), String> {
+    fn enter(&mut self, prompt: &str, input: &Input) -> Result<(), String> {
         match input {
-            Input::Line(text) => self.terminal.type_line(text),
-            Input::Key(key) => self.terminal.press(*key),
+            Input::Line(text) => self.terminal.type_line(prompt, text),
+            Input::Key(key) => self.terminal.press(prompt, *key),
         }
     }
 }

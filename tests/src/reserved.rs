@@ -5,8 +5,10 @@ use socket2::{Domain, Socket, Type};
 
 /// A port of 127.0.0.1 at which nobody is, with TCP or with UDP.
 ///
-/// While this is held, the system gives the port to nobody who lets it choose one; a
-/// `TcpListener` that asks for it by its number gets it (on Unix, where std sets SO_REUSEADDR).
+/// While this is held, the system gives the port to nobody who lets it choose one. On Linux a
+/// `TcpListener` that asks for it by its number gets it, because std sets SO_REUSEADDR there too;
+/// elsewhere this must be dropped first (macOS wants SO_REUSEPORT on both sockets, and on Windows
+/// std sets neither).
 #[derive(Debug)]
 pub struct Reserved {
     addr: SocketAddr,
@@ -25,6 +27,7 @@ impl Reserved {
         let mut others = Vec::new(); // held, so that the system chooses another port each time
         loop {
             let tcp = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            #[cfg(unix)] // on Windows the option would let anybody have the port
             tcp.set_reuse_address(true)?;
             tcp.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
             let addr = tcp.local_addr()?.as_socket();
@@ -67,7 +70,12 @@ mod tests {
         client.connect(reserved.addr()).expect("it is an address");
         client.send(b"anybody there?").expect("UDP does not know");
         let answer = client.recv(&mut [0; 16]).expect_err("nobody is there");
-        assert_eq!(answer.kind(), io::ErrorKind::ConnectionRefused);
+        let refused = if cfg!(windows) {
+            io::ErrorKind::ConnectionReset // what Windows says for "port unreachable" (WSAECONNRESET)
+        } else {
+            io::ErrorKind::ConnectionRefused
+        };
+        assert_eq!(answer.kind(), refused);
 
         assert!(UdpSocket::bind(reserved.addr()).is_err());
         reserved.give_up_udp();

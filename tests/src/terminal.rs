@@ -1,22 +1,22 @@
-//! A program in a real pseudo-terminal.
+//! A program in a terminal: a real pseudo-terminal or, where there is none, pipes.
+
+mod pipes;
+#[cfg(unix)]
+mod pty;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
-use std::time::Duration;
 
-use portable_pty::{ChildKiller, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
+use self::pipes::Pipes;
+#[cfg(unix)]
+use self::pty::Pty;
 
 /// Lines of the screen: more than any transcript has, so that nothing scrolls away.
 const ROWS: NonZeroU16 = NonZeroU16::new(400).expect("it is not 0");
 /// Columns of the screen. What wraps is joined again.
 const COLUMNS: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
-
-/// How long after its program's exit a terminal counts as closed, whoever still holds it.
-const LET_GO: Duration = Duration::from_secs(2);
 
 /// A key pressed together with Ctrl.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,17 +27,45 @@ pub enum Key {
     D,
 }
 
-/// A program that runs in a pseudo-terminal of its own. It is killed when this is dropped.
+/// What is between the program and us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A pseudo-terminal: the program sees a person at a keyboard. Only on Unix: Windows has
+    /// them too, but there they were not tried.
+    Pseudo,
+    /// Pipes: the program shows no prompt and no colour, and what is typed does not appear by
+    /// itself, so we show prompt and text in its place.
+    Pipes,
+}
+
+impl Kind {
+    /// What is tried first on this system.
+    pub const FIRST: Kind = if cfg!(unix) {
+        Kind::Pseudo
+    } else {
+        Kind::Pipes
+    };
+}
+
+/// A program to start.
+pub struct Call<'a> {
+    /// The program and its arguments.
+    pub argv: &'a [OsString],
+    /// Variables of its environment beside our own.
+    pub environment: &'a [(String, String)],
+}
+
+/// A program that runs in a terminal of its own. It is killed when this is dropped.
 pub struct Terminal {
     screen: Arc<Mutex<Screen>>,
-    keyboard: Box<dyn Write + Send>,
-    killer: Box<dyn ChildKiller + Send + Sync>,
-    /// Closing it hangs up, which ends whatever still runs in the terminal.
-    _master: Box<dyn MasterPty + Send>,
-    /// Held open until the program has exited and its last output was seen: what a terminal
-    /// still has to show is lost otherwise.
-    slave: Option<Box<dyn SlavePty + Send>>,
+    program: Program,
     interrupted: bool,
+}
+
+enum Program {
+    #[cfg(unix)]
+    Pseudo(Pty),
+    Pipes(Pipes),
 }
 
 struct Screen {
@@ -48,95 +76,60 @@ struct Screen {
 }
 
 impl Terminal {
-    /// Starts a program with its arguments in the workspace's folder. `bell` is rung whenever the
-    /// screen changes and when the program exits.
-    pub fn start(command: &[OsString], bell: Sender<()>) -> Result<Terminal, String> {
-        let size = PtySize {
-            rows: ROWS.get(),
-            cols: COLUMNS.get(),
-            ..PtySize::default()
-        };
-        let pair = native_pty_system()
-            .openpty(size)
-            .map_err(|e| format!("cannot open a pseudo-terminal: {e}"))?;
-
-        let mut builder = CommandBuilder::from_argv(command.to_vec());
-        builder.cwd(crate::place::workspace());
-        builder.env("TERM", "xterm-256color");
-        builder.env_remove("NO_COLOR");
-        builder.env_remove("COURSE_KEY"); // lesson 7's programs would take it
-        let mut child = pair
-            .slave
-            .spawn_command(builder)
-            .map_err(|e| format!("cannot start {command:?}: {e}"))?;
-
-        let failed = |e| format!("cannot use the pseudo-terminal: {e}");
-        let mut output = pair.master.try_clone_reader().map_err(failed)?;
-        let keyboard = pair.master.take_writer().map_err(failed)?;
-        let killer = child.clone_killer();
+    /// Starts a program in the workspace's folder. `bell` is rung whenever the screen changes and
+    /// when the program exits.
+    pub fn start(call: &Call, kind: Kind, bell: Sender<()>) -> Result<Terminal, String> {
         let screen = Arc::new(Mutex::new(Screen {
             parser: vt100::Parser::new(ROWS, COLUMNS, 0),
             exited: false,
             closed: false,
         }));
-
-        // The bell's other end may be gone; then nobody wants to know.
-        thread::spawn({
-            let (screen, bell) = (Arc::clone(&screen), bell.clone());
-            move || {
-                let mut bytes = [0; 4096];
-                // Linux ends a terminal that everybody has closed with an error, not with 0.
-                while let Ok(n @ 1..) = output.read(&mut bytes) {
-                    lock(&screen).parser.process(&bytes[..n]);
-                    let _ = bell.send(());
-                }
-                lock(&screen).closed = true;
-                let _ = bell.send(());
-            }
-        });
-        thread::spawn({
-            let screen = Arc::clone(&screen);
-            move || {
-                let _ = child.wait();
-                lock(&screen).exited = true;
-                let _ = bell.send(());
-                // Whoever was started by another thread just when this terminal was opened may hold
-                // it too. What the program wrote has long been read by then.
-                thread::sleep(LET_GO);
-                lock(&screen).closed = true;
-                let _ = bell.send(());
-            }
-        });
-
+        let shared = Arc::clone(&screen);
+        let program = match kind {
+            #[cfg(unix)]
+            Kind::Pseudo => Program::Pseudo(Pty::start(call, shared, bell)?),
+            #[cfg(not(unix))]
+            Kind::Pseudo => return Err("there are no pseudo-terminals here".to_owned()),
+            Kind::Pipes => Program::Pipes(Pipes::start(call, shared, bell)?),
+        };
         Ok(Terminal {
             screen,
-            keyboard,
-            killer,
-            _master: pair.master,
-            slave: Some(pair.slave),
+            program,
             interrupted: false,
         })
     }
 
-    /// Types text and presses Enter.
-    pub fn type_line(&mut self, text: &str) -> Result<(), String> {
-        self.send(format!("{text}\r").as_bytes())
+    /// Types text and presses Enter. The prompt is shown where the program shows none.
+    pub fn type_line(&mut self, prompt: &str, text: &str) -> Result<(), String> {
+        match &mut self.program {
+            #[cfg(unix)]
+            Program::Pseudo(pty) => pty.send(format!("{text}\r").as_bytes()),
+            Program::Pipes(pipes) => pipes.type_line(prompt, text),
+        }
     }
 
-    /// Presses a key together with Ctrl.
-    pub fn press(&mut self, key: Key) -> Result<(), String> {
+    /// Presses a key together with Ctrl. The prompt is shown where the program shows none.
+    pub fn press(&mut self, prompt: &str, key: Key) -> Result<(), String> {
         self.interrupted |= key == Key::C;
-        self.send(match key {
-            Key::C => b"\x03",
-            Key::D => b"\x04",
-        })
+        match &mut self.program {
+            #[cfg(unix)]
+            Program::Pseudo(pty) => pty.send(match key {
+                Key::C => b"\x03",
+                Key::D => b"\x04",
+            }),
+            Program::Pipes(pipes) => pipes.press(prompt, key),
+        }
     }
 
-    fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.keyboard
-            .write_all(bytes)
-            .and_then(|()| self.keyboard.flush())
-            .map_err(|e| format!("cannot type into the pseudo-terminal: {e}"))
+    /// Whether the program shows its prompts.
+    pub fn prompts(&self) -> bool {
+        !matches!(self.program, Program::Pipes(_))
+    }
+
+    /// Whether it was ended by force, where Ctrl-C cannot be passed on: what it says at Ctrl-C does
+    /// not come.
+    pub fn killed(&self) -> bool {
+        self.interrupted && !self.prompts() && cfg!(not(unix))
     }
 
     /// What the screen shows: the lines that are finished, and the one the cursor stands in.
@@ -167,15 +160,13 @@ impl Terminal {
         // The terminal shows ^C by itself, perhaps after the program has died of it.
         let all_shown = !self.interrupted || screen.parser.screen().contents().contains("^C");
         if screen.exited && all_shown {
-            self.slave = None;
+            match &mut self.program {
+                #[cfg(unix)]
+                Program::Pseudo(pty) => pty.let_go(),
+                Program::Pipes(_) => {}
+            }
         }
         screen.closed
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.killer.kill(); // it may have exited already
     }
 }
 
@@ -195,8 +186,12 @@ mod tests {
     #[test]
     fn ends_with_its_program_although_somebody_else_holds_the_terminal() {
         let (bell, rung) = mpsc::channel();
-        let command = ["sh", "-c", "trap '' HUP; echo hello; sleep 10 &"].map(OsString::from);
-        let mut terminal = Terminal::start(&command, bell).expect("the shell starts");
+        let call = Call {
+            argv: &["sh", "-c", "trap '' HUP; echo hello; sleep 10 &"].map(OsString::from),
+            environment: &[],
+        };
+        let started = Terminal::start(&call, Kind::Pseudo, bell);
+        let mut terminal = started.expect("the shell starts");
         while !terminal.finished() {
             let rang = rung.recv_timeout(PATIENCE);
             rang.expect("waited for the terminal to count as closed");

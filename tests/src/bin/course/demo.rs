@@ -9,7 +9,7 @@ use shared::{Failure, say};
 use crate::{build, paint};
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
-pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
+pub fn run(lesson: &Lesson, any_port: bool, pipes: bool) -> Result<(), Failure> {
     build(Some(lesson))?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
@@ -25,6 +25,9 @@ pub fn run(lesson: &Lesson, any_port: bool) -> Result<(), Failure> {
         )
     );
     let mut replay = Replay::new(&page, session, Mode::Demo);
+    if pipes {
+        replay.use_pipes();
+    }
     let own = ("127.0.0.1", lesson.port());
     let free = match lesson.udp {
         true => UdpSocket::bind(own).is_ok(),

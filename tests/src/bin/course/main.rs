@@ -40,6 +40,10 @@ enum Command {
         /// Let the server listen on any free port instead of the lesson's own
         #[arg(long)]
         any_port: bool,
+
+        /// Through pipes, as where the system has no pseudo-terminals (Windows)
+        #[arg(long)]
+        pipes: bool,
     },
     /// Run the checks of the exercises: solved, not started, or what is wrong
     Check {
@@ -67,7 +71,11 @@ enum Command {
 fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
-        Some(Command::Demo { lesson, any_port }) => demo::run(lesson, any_port),
+        Some(Command::Demo {
+            lesson,
+            any_port,
+            pipes,
+        }) => demo::run(lesson, any_port, pipes),
         Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
         Some(Command::Bench(args)) => bench::run(&args),
         Some(Command::Fire(args)) => fire::run(&args),
@@ -120,14 +128,16 @@ fn build(lesson: Option<&Lesson>) -> Result<(), Failure> {
 }
 
 /// A thousand connections are a thousand open files. The programs that are started inherit this.
-fn allow_many_files() -> Result<(), Failure> {
+fn allow_many_files() {
     #[cfg(unix)]
     {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        setrlimit(Resource::Nofile, limit)
-            .map_err(|e| Failure::new(format!("cannot raise the limit of open files: {e}")))?;
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
+        for current in [limit.maximum, Some(10_240)] {
+            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
+                break; // where neither is taken, a program says that it has no more files
+            }
+        }
     }
-    Ok(())
 }
