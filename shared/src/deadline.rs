@@ -60,13 +60,21 @@ pub fn write_all_by(mut stream: &TcpStream, bytes: &[u8], deadline: Instant) -> 
     Ok(())
 }
 
-/// The time until the deadline, or the error that it has passed.
+/// Windows wakes no call that waits when another thread shuts the socket down. Shorter waits, one
+/// after the other until the deadline, find out by themselves.
+const LONGEST_WAIT: Duration = if cfg!(windows) {
+    Duration::from_millis(250)
+} else {
+    Duration::MAX
+};
+
+/// The time until the deadline, but no more than one wait may take; or the error that it has passed.
 fn time_left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(io::Error::new(ErrorKind::TimedOut, "its time is over"));
     }
-    Ok(left)
+    Ok(left.min(LONGEST_WAIT))
 }
 
 /// A timeout of the socket is `WouldBlock` on Unix and may be `TimedOut` on Windows. On Unix

@@ -118,7 +118,10 @@ impl Failure {
             );
         }
         match cause.kind() {
-            ErrorKind::ConnectionRefused => {
+            kind if kind == ErrorKind::ConnectionRefused
+                // Of datagrams that find nobody, Windows says so (WSAECONNRESET).
+                || (cfg!(windows) && kind == ErrorKind::ConnectionReset) =>
+            {
                 let (server, arguments) = server.split_once(' ').unwrap_or((server, ""));
                 let space = if arguments.is_empty() { "" } else { " " };
                 self.hint(format!(
@@ -136,11 +139,14 @@ impl Failure {
         }
     }
 
-    /// A failed lookup carries a code of getaddrinfo, not a number of the operating system's own
-    /// errors (on Unix; man 3 getaddrinfo).
+    /// On Unix a failed lookup carries a code of getaddrinfo (man 3 getaddrinfo), not a number of
+    /// the operating system's own errors; on Windows it is one of WSAHOST_NOT_FOUND,
+    /// WSATRY_AGAIN, WSANO_RECOVERY, WSANO_DATA.
     fn hint_for_unknown_host(self, cause: &io::Error) -> Failure {
-        if cause.raw_os_error().is_some() {
-            return self;
+        match cause.raw_os_error() {
+            None => {}
+            Some(11_001..=11_004) if cfg!(windows) => {}
+            Some(_) => return self,
         }
         self.hint("the name could not be looked up; check its spelling, or give the address in numbers: 127.0.0.1 is this machine")
     }

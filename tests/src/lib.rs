@@ -9,7 +9,7 @@
 //! - [`is_timeout`] tells a wait that ended from a connection that broke.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
-//! - [`has`] tells whether a peer in another language can be tried here.
+//! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here.
 //!
 //! For the exercises: the module [`exercise`].
 //!
@@ -32,6 +32,7 @@ mod sockets;
 mod terminal;
 
 use std::io::{self, Write};
+use std::process::{Command, Stdio};
 
 pub use lessons::{Heading, LESSONS, Lesson, Part};
 pub use page::{Block, Page, Session};
@@ -82,17 +83,47 @@ pub fn play(transcripts: &str) {
 /// it.
 ///
 /// # Panics
-/// If it is missing where everything must be tried: with `CI` in the environment.
+/// If it is missing where everything must be tried: on Linux, with `CI` in the environment.
 #[track_caller]
 pub fn has(program: &str) -> bool {
     let found = program::exists(program);
     if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "this test needs {program}"
-        );
-        // Not by `eprintln!`: of a test that passes, nobody would see it.
-        let _ = writeln!(io::stderr(), "skipped: this machine lacks {program}");
+        skip(&format!("this machine lacks {program}"));
     }
     found
+}
+
+/// Whether this machine has OpenBSD's `nc`, whose `-N` half-closes at the end of input. Says aloud
+/// what cannot be tried without it.
+///
+/// # Panics
+/// As [`has`].
+#[track_caller]
+pub fn has_netcat() -> bool {
+    if !has("nc") {
+        return false;
+    }
+    // There are several programs of this name, with other meanings of -N. This one says who it is.
+    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
+    let found = help.is_ok_and(|help| {
+        let says = |text: &[u8]| String::from_utf8_lossy(text).contains("OpenBSD");
+        says(&help.stdout) || says(&help.stderr)
+    });
+    if !found {
+        skip("this machine's nc is not OpenBSD's");
+    }
+    found
+}
+
+/// Whether everything must be tried: on Linux, with `CI` in the environment. Other systems lack
+/// some programs whatever is installed.
+fn must_try_everything() -> bool {
+    cfg!(target_os = "linux") && std::env::var_os("CI").is_some()
+}
+
+#[track_caller]
+fn skip(why: &str) {
+    assert!(!must_try_everything(), "a test cannot be run: {why}");
+    // Not by `eprintln!`: of a test that passes, nobody would see it.
+    let _ = writeln!(io::stderr(), "skipped: {why}");
 }

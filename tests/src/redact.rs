@@ -93,9 +93,19 @@ impl Ports {
         for (pattern, name) in VARYING.iter() {
             line = pattern.replace_all(&line, *name).into_owned();
         }
+        if cfg!(not(target_os = "linux")) {
+            // The pages show Linux's numbers: 111 for "Connection refused" is 61 on macOS.
+            line = OS_ERROR
+                .replace_all(&line, "(os error <number>)")
+                .into_owned();
+        }
         line
     }
 }
+
+/// The number of an error of the system.
+static OS_ERROR: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\(os error \d+\)").expect("the pattern is tested"));
 
 /// A port behind an address of this machine.
 static PORT: LazyLock<Regex> = LazyLock::new(|| {

@@ -199,6 +199,7 @@ fn uses_no_colours_in_a_pipe() {
 }
 
 #[test]
+#[cfg(unix)] // it takes a shell to stop reading after a line
 fn ends_quietly_when_nobody_reads_its_output() {
     let script = format!("{COURSE} | head -1");
     let run = Command::new("sh")
@@ -211,11 +212,20 @@ fn ends_quietly_when_nobody_reads_its_output() {
 }
 
 #[test]
-fn plays_lesson_1_to_its_end() {
-    let mut child = Command::new(COURSE);
-    child.args(["demo", "--any-port"]).timeout(10 * PATIENCE); // it may have to build
-    let run = child.assert().success();
-    let output = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+fn plays_lesson_1_to_its_end_in_terminals_and_in_pipes() {
+    let play = |arguments: &[&str]| {
+        let mut child = Command::new(COURSE);
+        child.arg("demo").args(arguments);
+        child.timeout(10 * PATIENCE); // it may have to build
+        let run = child.assert().success();
+        String::from_utf8_lossy(&run.get_output().stdout).into_owned()
+    };
+    for arguments in [&["--any-port"][..], &["--any-port", "--pipes"]] {
+        is_lesson_1(&play(arguments));
+    }
+}
+
+fn is_lesson_1(output: &str) {
     assert!(
         output.contains("terminal 1 │ listening on 127.0.0.1:"),
         "{output}"

@@ -38,9 +38,14 @@ fn run(args: Args) -> Result<(), Failure> {
         Ok(()) => say!("without SO_REUSEADDR: listening again"),
         Err(error) => say!("without SO_REUSEADDR: {error}"),
     }
+    let as_std_binds = if cfg!(unix) {
+        "with SO_REUSEADDR, as std binds on Unix"
+    } else {
+        "as std binds here, without SO_REUSEADDR"
+    };
     match TcpListener::bind(addr) {
-        Ok(_) => say!("with SO_REUSEADDR, as std binds on Unix: listening again"),
-        Err(error) => say!("with SO_REUSEADDR, as std binds on Unix: {error}"),
+        Ok(_) => say!("{as_std_binds}: listening again"),
+        Err(error) => say!("{as_std_binds}: {error}"),
     }
     Ok(())
 }

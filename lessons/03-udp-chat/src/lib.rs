@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
@@ -41,6 +41,21 @@ pub fn built_in_contacts(addr: &Addr) -> Contacts {
         .into_iter()
         .map(|name| (name.to_owned(), addr.clone()))
         .collect()
+}
+
+/// Lets a socket send the longest text. macOS and FreeBSD send no more than 9,216 bytes at once
+/// where nobody asks for more (not tried there); on other systems nothing need be done.
+///
+/// # Errors
+/// The system does not take the size.
+#[cfg_attr(
+    not(any(target_vendor = "apple", target_os = "freebsd")),
+    allow(unused_variables)
+)]
+pub fn allow_long_texts(socket: &UdpSocket) -> io::Result<()> {
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
+    socket2::SockRef::from(socket).set_send_buffer_size(shared::MAX_TEXT)?;
+    Ok(())
 }
 
 /// Reads contacts from a JSON file: `{"alice": "127.0.0.1:8803", …}`.

@@ -249,6 +249,9 @@ fn ends_when_the_server_refuses_the_format() {
         .stderr(starts_with(
             "error: the server refuses: the format is too long: 258 bytes > 256",
         ));
+    if cfg!(windows) {
+        return; // there a whole command line has at most 32,767 characters
+    }
     ask(server.addr(), &[&"%".repeat(65_508)])
         .code(1)
         .stderr(diff(
@@ -295,8 +298,10 @@ fn fails_when_nobody_is_there() {
     let nobody = Reserved::new().expect("a port is free");
     let addr = nobody.addr();
     let run = ask(addr, &["-c", "2", "-i", "0.05"]).code(1);
+    // What Windows says depends on its language.
+    let refused = if cfg!(unix) { "Connection refused" } else { "" };
     run.stdout(diff("2 sent, 0 received, 2 lost\n")).stderr(
-        starts_with("no answer: Connection refused")
+        starts_with(format!("no answer: {refused}"))
             .and(contains(format!(
                 "error: nothing came back from {addr}\nhint: "
             )))

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use shared::{Addr, Failure, MAX_TEXT, any_port, ask_text, decode, encode, preview, say, warn};
-use udp_chat::{built_in_contacts, line_from, names, read_contacts};
+use udp_chat::{allow_long_texts, built_in_contacts, line_from, names, read_contacts};
 
 /// Choose a contact, write, see the answer; q leaves the contact, then the program.
 #[derive(Parser)]
@@ -148,6 +148,7 @@ fn socket_for(addr: &Addr) -> io::Result<UdpSocket> {
     let contact = addr.look_up()?;
     let socket = UdpSocket::bind(any_port(contact))?;
     socket.connect(contact)?; // sends nothing: it tells the system whose datagrams we want
+    allow_long_texts(&socket)?;
     Ok(socket)
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use shared::{Addr, Failure, MAX_TEXT, ask_text, decode, encode, say, warn};
-use udp_chat::line_from;
+use udp_chat::{allow_long_texts, line_from};
 
 /// Show each text that comes, ask for a reply and send it to whoever wrote, until Ctrl-C.
 ///
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let bind_failed = |e| Failure::bind(&args.addr, e);
     let socket = UdpSocket::bind(&args.addr).map_err(bind_failed)?;
+    allow_long_texts(&socket).map_err(bind_failed)?;
     say!("listening on {}", socket.local_addr().map_err(bind_failed)?);
 
     let mut buffer = [0; MAX_TEXT + 1]; // what fills it was longer than a text may be

@@ -79,7 +79,10 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     // peek_from waits for the first datagram and leaves it where it is.
     let receive_failed = |e| Failure::new(format!("cannot receive: {e}"));
     let mut buffer = vec![0; options.buffer()];
-    socket.peek_from(&mut buffer).map_err(receive_failed)?;
+    match socket.peek_from(&mut buffer) {
+        Err(e) if !was_cut(&e) => return Err(receive_failed(e)),
+        _ => {}
+    }
     options.wait()?;
 
     let set = socket.set_read_timeout(Some(SILENCE));
@@ -96,6 +99,7 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
         // a stranger: everybody may send to this port.
         let datagram = &buffer[..n];
         let Some(which) = (next..MESSAGES.len()).find(|&i| came(datagram, i, buffer.len())) else {
+            let sender = sender.map_or("somebody".to_owned(), |sender| sender.to_string());
             warn!("{sender} sent something else: {}", preview(datagram));
             continue;
         };
@@ -116,14 +120,25 @@ fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One datagram, as much of it as the buffer can take; `None` if nothing comes any more.
-fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
+/// One datagram, as much of it as the buffer can take, and who sent it, where the system tells;
+/// `None` if nothing comes any more.
+fn receive(
+    socket: &UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<Option<(usize, Option<SocketAddr>)>> {
     match socket.recv_from(buffer) {
-        Ok(received) => Ok(Some(received)),
+        Ok((n, sender)) => Ok(Some((n, Some(sender)))),
+        Err(e) if was_cut(&e) => Ok(Some((buffer.len(), None))),
         // WouldBlock on Unix, TimedOut on Windows: SILENCE has passed.
         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// Where a datagram does not fit into the buffer, Windows fills the buffer and says that it is an
+/// error (WSAEMSGSIZE); Unix says nothing.
+fn was_cut(error: &io::Error) -> bool {
+    cfg!(windows) && error.raw_os_error() == Some(10_040)
 }
 
 /// Whether the datagram is the message of that number, as much of it as a buffer of that size

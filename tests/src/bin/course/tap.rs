@@ -1,7 +1,7 @@
 //! `cargo course tap N`: stands between client and server and prints every byte that passes.
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -155,6 +155,10 @@ impl Link {
     /// Shows what comes from one side, at the time when it comes, and queues it.
     fn listen(&self, direction: Direction, queue: &Sender<Arrival>) {
         let (mut from, to) = self.ends(direction);
+        if cfg!(windows) {
+            // There no `shutdown` wakes who reads: it looks up now and then.
+            let _ = from.set_read_timeout(Some(Duration::from_millis(250)));
+        }
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let read = from.read(&mut buffer);
@@ -174,6 +178,7 @@ impl Link {
                         return;
                     }
                 }
+                Err(error) if is_pause(&error) => {}
                 Err(error) => {
                     self.reset.store(true, Ordering::SeqCst);
                     show(self.number, &format!("{}  RST ({error})", arrow(direction)));
@@ -203,6 +208,11 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether a read only looked up, to see whether the other side was reset.
+fn is_pause(error: &io::Error) -> bool {
+    cfg!(windows) && matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 
 fn tap_datagrams(addr: &Addr, to: &Addr, delay: Duration) -> Result<(), Failure> {
@@ -252,7 +262,7 @@ fn tap_datagrams(addr: &Addr, to: &Addr, delay: Duration) -> Result<(), Failure>
 }
 
 /// A socket that speaks with the server only.
-fn connect_datagrams(local: SocketAddr, to: &Addr) -> std::io::Result<UdpSocket> {
+fn connect_datagrams(local: SocketAddr, to: &Addr) -> io::Result<UdpSocket> {
     let socket = UdpSocket::bind((local.ip(), 0))?;
     socket.connect(to)?;
     Ok(socket)
