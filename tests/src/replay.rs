@@ -15,6 +15,7 @@
 mod rewrite;
 mod script;
 
+use std::fs;
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, MutexGuard};
@@ -447,6 +448,8 @@ impl<'a> Replay<'a> {
             argv: &runnable.argv,
             environment: &runnable.environment,
         };
+        // The pages put files there: Cargo's own folder, unless it builds somewhere else.
+        let _ = fs::create_dir_all(crate::workspace().join("target"));
         let terminal = match Terminal::start(&call, self.kind, self.ring.clone()) {
             // A demonstration needs no prompts; for a page, they are a part of what is checked.
             Err(_) if self.mode == Mode::Demo => {
