@@ -57,10 +57,15 @@ pub use trial::{Trial, check};
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, ErrorKind, Read, Write};
+    use std::io::{self, Write};
+    #[cfg(target_os = "linux")]
+    use std::io::{ErrorKind, Read};
+    #[cfg(target_os = "linux")]
     use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::sync::{Arc, mpsc};
+    #[cfg(target_os = "linux")]
+    use std::sync::mpsc;
     use std::thread;
     use std::time::Duration;
 
