@@ -10,6 +10,7 @@
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play`] replays a transcript that stands in a test.
 //! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here.
+//! - [`example`] is a lesson's example, built from its source as it is now.
 //!
 //! For the exercises: the module [`exercise`].
 //!
@@ -38,6 +39,7 @@ pub use lessons::{Heading, LESSONS, Lesson, Part};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
+pub use program::example;
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;

@@ -283,16 +283,16 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
             let course = quoted(&course_program().display().to_string());
             return format!("{course} {} {arguments}", command.as_str());
         }
-        let folder = match &found["kind"] {
-            "example" => programs().join("examples"),
-            _ => programs(),
+        let path = match (&found["kind"], lesson_of(found)) {
+            ("example", Some(lesson)) => example(lesson.package, &found["name"]),
+            (_, lesson) => {
+                if let Some(lesson) = lesson {
+                    build_another(lesson);
+                }
+                let path = programs().join(&found["name"]);
+                path.with_extension(env::consts::EXE_EXTENSION)
+            }
         };
-        let path = folder
-            .join(&found["name"])
-            .with_extension(env::consts::EXE_EXTENSION);
-        if let Some(lesson) = lesson_of(found) {
-            build_another(lesson);
-        }
         if !path.is_file() {
             missing = Some(format!(
                 "{} is not built: run a plain cargo test once",
@@ -309,25 +309,36 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    static BUILT: LazyLock<()> =
-        LazyLock::new(|| build(&["--package", "course", "--bin", "course"]));
-    LazyLock::force(&BUILT);
+    build_once(&["--package", "course", "--bin", "course"]);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
 }
 
-/// Builds the programs of a lesson whose test this is not, once: a later lesson's page may look
-/// back. Cargo has built those of the lesson whose test it is.
+/// An example of the package, as its source is now: with `--test lesson` Cargo builds none.
+pub fn example(package: &'static str, name: &str) -> PathBuf {
+    build_once(&["--package", package, "--examples"]);
+    let path = programs().join("examples").join(name);
+    path.with_extension(env::consts::EXE_EXTENSION)
+}
+
+/// Builds the programs of a lesson whose test this is not: a later lesson's page may look back.
+/// Cargo has built those of the lesson whose test it is, and `cargo course demo` has had them built.
 fn build_another(lesson: &'static Lesson) {
-    static BUILT: Mutex<Vec<u16>> = Mutex::new(Vec::new());
-    if env::var_os("CARGO_PKG_NAME").is_none_or(|name| name == lesson.package || name == "course") {
-        return;
+    if env::var_os("CARGO_PKG_NAME").is_some_and(|name| name != lesson.package && name != "course")
+    {
+        build_once(&["--package", lesson.package, "--bins"]);
     }
-    let mut built = BUILT.lock().expect("no thread panics while it holds this");
-    if !built.contains(&lesson.number) {
-        build(&["--package", lesson.package, "--bins"]);
-        built.push(lesson.number);
+}
+
+/// Has Cargo build something the first time that it is needed, however many ask for it at once.
+fn build_once(what: &[&'static str]) {
+    static BUILT: Mutex<Vec<Vec<&str>>> = Mutex::new(Vec::new());
+    // A build that failed has said why to the thread that asked first.
+    let mut built = BUILT.lock().expect("the build did not fail");
+    if !built.iter().any(|it| it == what) {
+        build(what);
+        built.push(what.to_vec());
     }
 }
 
@@ -335,7 +346,9 @@ fn build(what: &[&str]) {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet"]).args(what);
-    build.current_dir(workspace());
+    // Of the package whose test this is: it knows its workspace.
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    build.current_dir(package.as_deref().unwrap_or(workspace()));
     let built = build.status().is_ok_and(|status| status.success());
     assert!(built, "cargo build {} failed", what.join(" "));
 }

@@ -3,6 +3,9 @@
 //! The sessions run small shell scripts, so that no lesson's program need be built.
 #![cfg(unix)]
 
+use std::env;
+use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -115,6 +118,60 @@ fn a_program_that_is_left_running_or_stays_silent_is_found() {
             panic!("sh is not missing")
         };
         assert!(found.starts_with(complaint), "{found}");
+    }
+}
+
+/// Plays the page of an example that is a lesson's. The test below runs it where the lesson is
+/// another one.
+#[test]
+#[ignore = "run by a_changed_example_is_found"]
+fn the_page_of_an_example() {
+    let page = "**Terminal 1**\n```console\n\
+        $ cargo run -q -p loop-server --example rude\nas the page shows\n```\n";
+    assert_eq!(complaints(page), [""; 0]);
+}
+
+/// Nobody builds an example for `cargo test --test lesson the_page` but the page's own check.
+#[test]
+fn a_changed_example_is_found() {
+    let package = tempfile::tempdir().expect("there is room for a folder");
+    let folder = package.path();
+    for inside in ["src", "examples", "target/debug/deps"] {
+        fs::create_dir_all(folder.join(inside)).expect("there is room for a folder");
+    }
+    let write = |file: &str, text: &str| {
+        fs::write(folder.join(file), text).expect("there is room for a file");
+    };
+    write(
+        "Cargo.toml",
+        "[package]\nname = \"loop-server\"\nedition = \"2024\"\n[workspace]\n",
+    );
+    write("src/lib.rs", "");
+    // This program, as the test of that package: where Cargo would put it, in Cargo's environment.
+    let test = folder.join("target/debug/deps/lesson");
+    let this = env::current_exe().expect("the system knows where this program lies");
+    fs::copy(this, &test).expect("there is room for a program");
+    let play = || {
+        let mut command = Command::new(&test);
+        command.args(["--ignored", "--exact", "pages::the_page_of_an_example"]);
+        command.env("CARGO_MANIFEST_DIR", folder);
+        command.env("CARGO_PKG_NAME", "loop-server");
+        command.env("CARGO_TARGET_DIR", folder.join("target"));
+        let output = command.output().expect("it was copied");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.success(), said)
+    };
+
+    for (prints, fits) in [("as the page shows", true), ("something else", false)] {
+        let source = format!("fn main() {{ println!({prints:?}) }}");
+        write("examples/rude.rs", &source);
+        let (passed, said) = play();
+        assert!(
+            said.contains("1 passed") || said.contains("1 failed"),
+            "{said}"
+        );
+        assert_eq!(passed, fits, "{said}");
+        assert!(fits || said.contains("screen: something else"), "{said}");
     }
 }
 

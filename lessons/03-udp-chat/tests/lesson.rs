@@ -511,8 +511,7 @@ fn speaks_with_python() {
 
 #[test]
 fn a_receiver_that_sleeps_loses_datagrams_without_an_error() {
-    let example = course::programs().join("examples/asleep");
-    let mut command = Command::new(example.with_extension(std::env::consts::EXE_EXTENSION));
+    let mut command = Command::new(course::example("udp-chat", "asleep"));
     let run = command.timeout(PATIENCE).assert().success();
     let stdout = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     let received = stdout

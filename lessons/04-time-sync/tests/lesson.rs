@@ -3,7 +3,6 @@
 mod checked;
 
 use std::collections::HashSet;
-use std::env::consts::EXE_EXTENSION;
 use std::net::{SocketAddr, UdpSocket};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -35,8 +34,7 @@ fn other_server(acts: impl FnOnce(&UdpSocket) + Send + 'static) -> (SocketAddr, 
 
 /// The lesson's server for experiments.
 fn crooked_server(arguments: &[&str]) -> Server {
-    let example = course::programs().join("examples/crooked-server");
-    let example = example.with_extension(EXE_EXTENSION);
+    let example = course::example("time-sync", "crooked-server");
     Server::start(&example.display().to_string(), arguments)
 }
 

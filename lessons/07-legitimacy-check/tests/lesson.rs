@@ -495,8 +495,7 @@ fn speaks_with_python() {
 #[test]
 fn the_experiments_stay_on_this_machine() {
     for example in ["frozen-server", "mutual-server", "replay", "reflection"] {
-        let program = course::programs().join("examples").join(example);
-        let run = Command::new(program)
+        let run = Command::new(course::example("legitimacy-check", example))
             .args(["--addr", "0.0.0.0:0"])
             .timeout(PATIENCE)
             .assert();
@@ -508,7 +507,7 @@ fn the_experiments_stay_on_this_machine() {
 
 #[test]
 fn the_timing_experiment_shows_its_rows() {
-    let program = course::programs().join("examples").join("timing");
+    let program = course::example("legitimacy-check", "timing");
     let run = Command::new(program).timeout(PATIENCE).assert().success();
     let printed = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
     for row in [" 0 ", " 4 ", " 8 ", " 12 ", " 16 "] {
