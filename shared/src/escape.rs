@@ -46,7 +46,8 @@ fn turns_direction(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use arbtest::arbitrary::{self, Unstructured};
+    use arbtest::arbtest;
 
     use super::*;
 
@@ -66,30 +67,44 @@ mod tests {
     }
 
     /// Bytes as a peer may send them: text of any kind, between bytes that are none.
-    fn bytes() -> impl Strategy<Value = Vec<u8>> {
-        let text = any::<char>().prop_map(|c| c.to_string().into_bytes());
-        let control = prop::sample::select(vec!["\x1b[2J", "\u{9b}", "\u{202e}", "\r\n", "…"]);
-        let control = control.prop_map(|text| text.as_bytes().to_vec());
-        let broken = prop::collection::vec(any::<u8>(), 1..4);
-        let parts = prop::collection::vec(prop_oneof![text, control, broken], 0..30);
-        parts.prop_map(|parts| parts.concat())
+    fn bytes(u: &mut Unstructured) -> arbitrary::Result<Vec<u8>> {
+        let control = ["\x1b[2J", "\u{9b}", "\u{202e}", "\r\n", "…"];
+        let mut bytes = Vec::new();
+        for _ in 0..u.choose_index(30)? {
+            match u.choose_index(3)? {
+                0 => bytes.extend(u.arbitrary::<char>()?.to_string().bytes()),
+                1 => bytes.extend(u.choose(&control)?.bytes()),
+                _ => bytes.push(u.arbitrary()?),
+            }
+        }
+        Ok(bytes)
     }
 
-    proptest! {
-        #[test]
-        fn what_was_escaped_is_safe_to_print_and_to_escape_again(bytes in bytes()) {
+    #[test]
+    fn what_was_escaped_is_safe_to_print_and_to_escape_again() {
+        arbtest(|u| {
+            let bytes = bytes(u)?;
             for shown in [escape(&bytes), preview(&bytes)] {
-                let unsafe_char = shown.chars().find(|&c| c.is_control() || turns_direction(c));
-                prop_assert_eq!(unsafe_char, None, "{:?}", shown);
-                prop_assert_eq!(escape(shown.as_bytes()), shown);
+                let unsafe_char = shown
+                    .chars()
+                    .find(|&c| c.is_control() || turns_direction(c));
+                assert_eq!(unsafe_char, None, "{shown:?}");
+                assert_eq!(escape(shown.as_bytes()), shown);
             }
-            prop_assert!(preview(&bytes.repeat(40)).chars().count() <= 4 * 40 + 1);
-        }
+            assert!(preview(&bytes.repeat(40)).chars().count() <= 4 * 40 + 1);
+            Ok(())
+        });
+    }
 
-        #[test]
-        fn parts_are_escaped_as_the_whole_is(first in bytes(), second in any::<String>()) {
+    #[test]
+    fn parts_are_escaped_as_the_whole_is() {
+        arbtest(|u| {
+            let first = bytes(u)?;
+            let second: String = u.arbitrary::<Vec<char>>()?.into_iter().collect();
             let whole = [&first, second.as_bytes()].concat();
-            prop_assert_eq!(escape(&first) + &escape(second.as_bytes()), escape(&whole));
-        }
+            let parts = escape(&first) + &escape(second.as_bytes());
+            assert_eq!(parts, escape(&whole));
+            Ok(())
+        });
     }
 }

@@ -155,7 +155,8 @@ impl fmt::Display for FrameError {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use arbtest::arbitrary::{self, Unstructured};
+    use arbtest::arbtest;
 
     use super::*;
 
@@ -320,28 +321,44 @@ mod tests {
         assert!(matches!(error, FrameError::Io(e) if e.kind() == ErrorKind::ConnectionReset));
     }
 
-    proptest! {
-        #[test]
-        fn what_was_written_is_read_however_it_is_cut(
-            frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20),
-            size in 1_usize..700,
-            surplus in prop::collection::vec(any::<u8>(), 0..4),
-        ) {
-            let mut stream = stream_of(&frames);
-            stream.extend_from_slice(&surplus);
-            let (read, end) = read_all(&mut Pieces { bytes: &stream, size });
-            prop_assert_eq!(read, frames);
-            match end {
-                Ok(()) => prop_assert!(surplus.is_empty()),
-                Err(FrameError::EndInLength { got }) => prop_assert_eq!(got, surplus.len()),
-                Err(other) => prop_assert!(false, "{other:?}"),
-            }
-        }
+    /// Fewer than so many bytes.
+    fn bytes<'a>(u: &mut Unstructured<'a>, limit: usize) -> arbitrary::Result<&'a [u8]> {
+        let length = u.choose_index(limit)?.min(u.len());
+        u.bytes(length)
+    }
 
-        #[test]
-        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    #[test]
+    fn what_was_written_is_read_however_it_is_cut() {
+        arbtest(|u| {
+            let size = u.int_in_range(1..=700)?;
+            let surplus = bytes(u, 4)?;
+            let mut frames = Vec::new();
+            for _ in 0..u.choose_index(20)? {
+                frames.push(bytes(u, 300)?.to_vec());
+            }
+            let mut stream = stream_of(&frames);
+            stream.extend_from_slice(surplus);
+            let (read, end) = read_all(&mut Pieces {
+                bytes: &stream,
+                size,
+            });
+            assert_eq!(read, frames);
+            match end {
+                Ok(()) => assert!(surplus.is_empty()),
+                Err(FrameError::EndInLength { got }) => assert_eq!(got, surplus.len()),
+                Err(other) => panic!("{other:?}"),
+            }
+            Ok(())
+        });
+    }
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic() {
+        arbtest(|u| {
+            let bytes: Vec<u8> = u.arbitrary()?;
             let (frames, _) = read_all(&mut bytes.as_slice());
-            prop_assert!(frames.concat().len() <= bytes.len());
-        }
+            assert!(frames.concat().len() <= bytes.len());
+            Ok(())
+        });
     }
 }

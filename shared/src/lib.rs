@@ -14,7 +14,6 @@ mod ask;
 mod deadline;
 mod escape;
 mod failure;
-#[cfg(feature = "frame")]
 pub mod frame;
 mod print;
 mod seconds;

@@ -134,6 +134,18 @@ impl Lesson {
     pub const ADDR_FIELD: &'static str = "addr: Addr";
 }
 
+/// The lesson of that number, as an argument gives it.
+///
+/// # Errors
+/// There is none.
+pub fn lesson(number: &str) -> Result<&'static Lesson, String> {
+    let found = number.parse().ok().and_then(Lesson::of_number);
+    found.ok_or_else(|| {
+        let last = LESSONS.last().map_or(0, |lesson| lesson.number);
+        format!("expected the number of a lesson, 1 to {last}")
+    })
+}
+
 /// The lessons that are finished, in their order. `cargo course new-lesson` writes a new one here.
 pub const LESSONS: &[Lesson] = &[
     Lesson {

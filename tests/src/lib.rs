@@ -35,7 +35,10 @@ mod terminal;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
-pub use lessons::{Heading, LESSONS, Lesson, Part};
+use anstream::{AutoStream, ColorChoice};
+use anstyle::Style;
+
+pub use lessons::{Heading, LESSONS, Lesson, Part, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
@@ -44,6 +47,15 @@ pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;
 pub use sockets::{accept, connect, datagrams, is_timeout, receive, reset};
+
+/// The text in a style, where stdout is a terminal that shows styles and nobody has asked for
+/// plain text (`NO_COLOR`, `TERM=dumb`).
+pub fn paint(style: Style, text: &str) -> String {
+    match AutoStream::choice(&io::stdout()) {
+        ColorChoice::Never => text.to_owned(),
+        _ => format!("{style}{text}{style:#}"),
+    }
+}
 
 /// Checks that a page is true: its transcripts are what the programs show, its excerpts stand in
 /// the source.

@@ -287,7 +287,7 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
             ("example", Some(lesson)) => example(lesson.package, &found["name"]),
             (_, lesson) => {
                 if let Some(lesson) = lesson {
-                    build_another(lesson);
+                    build_another(lesson, &found["name"]);
                 }
                 let path = programs().join(&found["name"]);
                 path.with_extension(env::consts::EXE_EXTENSION)
@@ -309,36 +309,37 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    build_once(&["--package", "course", "--bin", "course"]);
+    build_once(&["--bin", "course"]);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
 }
 
 /// An example of the package, as its source is now: with `--test lesson` Cargo builds none.
-pub fn example(package: &'static str, name: &str) -> PathBuf {
+pub fn example(package: &str, name: &str) -> PathBuf {
     build_once(&["--package", package, "--examples"]);
     let path = programs().join("examples").join(name);
     path.with_extension(env::consts::EXE_EXTENSION)
 }
 
-/// Builds the programs of a lesson whose test this is not: a later lesson's page may look back.
-/// Cargo has built those of the lesson whose test it is, and `cargo course demo` has had them built.
-fn build_another(lesson: &'static Lesson) {
+/// Builds a program of a lesson whose test this is not: a later lesson's page may look back. Cargo
+/// has built those of the lesson whose test it is, and `cargo course demo` has had them built.
+fn build_another(lesson: &'static Lesson, program: &str) {
     if env::var_os("CARGO_PKG_NAME").is_some_and(|name| name != lesson.package && name != "course")
     {
-        build_once(&["--package", lesson.package, "--bins"]);
+        build_once(&["--bin", program]);
     }
 }
 
 /// Has Cargo build something the first time that it is needed, however many ask for it at once.
-fn build_once(what: &[&'static str]) {
-    static BUILT: Mutex<Vec<Vec<&str>>> = Mutex::new(Vec::new());
+fn build_once(what: &[&str]) {
+    static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
     // A build that failed has said why to the thread that asked first.
     let mut built = BUILT.lock().expect("the build did not fail");
-    if !built.iter().any(|it| it == what) {
+    let key = what.join(" ");
+    if !built.contains(&key) {
         build(what);
-        built.push(what.to_vec());
+        built.push(key);
     }
 }
 

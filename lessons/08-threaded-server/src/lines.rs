@@ -70,7 +70,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use proptest::prelude::*;
+    use arbtest::arbtest;
 
     use super::*;
 
@@ -144,17 +144,22 @@ mod tests {
         assert_eq!(read(vec![endless]), [Received::TooLong]);
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(50))] // each of them is a connection
-
-        #[test]
-        fn the_lines_are_what_was_sent_in_pieces(
-            bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(b'\n')], 0..300),
-            size in 1_usize..50,
-        ) {
+    #[test]
+    fn the_lines_are_what_was_sent_in_pieces() {
+        arbtest(|u| {
+            let size = u.int_in_range(1..=49)?;
+            let mut bytes = Vec::new();
+            for _ in 0..u.choose_index(300)? {
+                bytes.push(if u.arbitrary()? {
+                    b'\n'
+                } else {
+                    u.arbitrary()?
+                });
+            }
             let received = read(bytes.chunks(size).map(<[u8]>::to_vec).collect());
             let sent: Vec<&[u8]> = bytes.split_inclusive(|&b| b == b'\n').collect();
-            prop_assert_eq!(received, lines(&sent, Received::End));
-        }
+            assert_eq!(received, lines(&sent, Received::End));
+            Ok(())
+        });
     }
 }

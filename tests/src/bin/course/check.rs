@@ -2,14 +2,12 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::Duration;
 
 use anstyle::AnsiColor;
 use course::{LESSONS, Lesson, workspace};
-use notify::{Event, RecursiveMode, Watcher};
 use shared::{Failure, say, warn};
 
 use crate::paint;
@@ -35,48 +33,44 @@ pub fn run(lesson: Option<&'static Lesson>, watch: bool) -> Result<(), Failure> 
     }
 }
 
+/// How often a watch looks at the files. A few small files are read in a moment, and this works on
+/// every file system and with every way in which an editor saves.
+const LOOKS: Duration = Duration::from_millis(100);
+
 fn watch_lessons(lessons: &[&Lesson]) -> Result<(), Failure> {
-    // Many editors save by putting a new file in the old one's place: the folder is watched.
-    let sources = lessons.iter().map(|lesson| progress::source_path(lesson));
-    let folders = sources.filter_map(|path| Some(path.parent()?.to_owned()));
-    let (_watcher, changes) = changes_in(folders)
-        .map_err(|e| Failure::new(format!("cannot watch the exercises: {e}")))?;
-    let source = |lesson: &Lesson| fs::read(progress::source_path(lesson)).ok();
-    let mut checked: Vec<Option<Vec<u8>>> = lessons.iter().map(|_| None).collect();
+    let look = || -> Vec<Option<Vec<u8>>> {
+        let paths = lessons.iter().map(|lesson| progress::source_path(lesson));
+        paths.map(|path| fs::read(path).ok()).collect()
+    };
+    let mut checked = vec![None; lessons.len()];
     loop {
-        for (lesson, checked) in lessons.iter().zip(&mut checked) {
-            let now = source(lesson);
-            if *checked != now {
-                *checked = now;
-                if let Err(failure) = check(lesson) {
+        let sources = settled(look, LOOKS);
+        if sources != checked {
+            for ((lesson, source), checked) in lessons.iter().zip(&sources).zip(&checked) {
+                if source != checked
+                    && let Err(failure) = check(lesson)
+                {
                     failure.print(); // such as an error of the compiler; it may be mended
                 }
             }
+            checked = sources;
+            say!("\nwaiting for you to save an exercise; Ctrl-C ends");
         }
-        say!("\nwaiting for you to save an exercise; Ctrl-C ends");
-        if changes.recv().is_err() {
-            return Err(Failure::new("the system tells no more about changed files"));
-        }
-        // One save is several events.
-        while changes.recv_timeout(Duration::from_millis(100)).is_ok() {}
     }
 }
 
-/// Everything that changes in these folders, until the watcher is dropped.
-fn changes_in(
-    folders: impl Iterator<Item = PathBuf>,
-) -> notify::Result<(impl Watcher, Receiver<notify::Result<Event>>)> {
-    let (sender, changes) = mpsc::channel();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        // Linux also tells that a file was opened or closed, as we do to read it.
-        if !event.as_ref().is_ok_and(|event| event.kind.is_access()) {
-            let _ = sender.send(event); // nobody waits for it at the end
+/// What is seen twice in a row: one save may be several writes, with a moment in which the file is
+/// empty or gone.
+fn settled<T: PartialEq>(look: impl Fn() -> T, pause: Duration) -> T {
+    let mut before = look();
+    loop {
+        thread::sleep(pause);
+        let now = look();
+        if now == before {
+            return now;
         }
-    })?;
-    for folder in folders {
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        before = now;
     }
-    Ok((watcher, changes))
 }
 
 /// Checks one lesson's exercises and prints what was found. Returns how many are not solved.
@@ -182,21 +176,19 @@ fn verdict(output: &str, name: &str) -> (State, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")] // elsewhere nobody tells of reading, or not in this order
-    fn is_not_woken_by_its_own_reading() {
-        let folder = tempfile::tempdir().expect("there is room for a folder");
-        let (read, written) = (folder.path().join("read"), folder.path().join("written"));
-        fs::write(&read, "before").expect("there is room for a file");
-        let folders = [folder.path().to_owned()].into_iter();
-        let (_watcher, changes) = changes_in(folders).expect("the system watches folders");
-        fs::read(&read).expect("it was written");
-        fs::write(&written, "after").expect("there is room for a file");
-        let first = changes.recv_timeout(course::PATIENCE);
-        let first = first.expect("the file that was written shows up");
-        assert_eq!(first.expect("it is no error").paths, [written]);
+    fn waits_until_a_file_is_written() {
+        let looks = Cell::new(0);
+        let look = || {
+            let sources = ["old", "", "ne", "new", "new", "later"];
+            looks.set(looks.get() + 1);
+            sources[looks.get() - 1]
+        };
+        assert_eq!(settled(look, Duration::ZERO), "new");
     }
 
     #[test]

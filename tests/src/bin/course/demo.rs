@@ -10,7 +10,8 @@ use crate::{build, paint};
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
 pub fn run(lesson: &Lesson, any_port: bool, pipes: bool) -> Result<(), Failure> {
-    build(Some(lesson))?;
+    let programs = ["server", "client"].map(|side| format!("{}-{side}", lesson.name));
+    build(&[&programs[0], &programs[1]])?;
     let page = Page::read(&lesson.page()).map_err(Failure::new)?;
     let sessions = page.sessions().map_err(Failure::new)?;
     let session = sessions

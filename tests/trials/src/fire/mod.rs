@@ -16,10 +16,10 @@ use std::thread;
 use std::time::Instant;
 
 use anstyle::AnsiColor;
-use course::{LESSONS, Lesson};
+use course::{LESSONS, Lesson, lesson, paint};
 use shared::{Failure, say};
 
-use crate::{allow_many_files, build, lesson, paint};
+use crate::{allow_many_files, build};
 use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
 use pairs::PAIRS;
 
@@ -116,7 +116,7 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
         }
     }
     allow_many_files();
-    build(None)?;
+    build()?;
     Ok(pairs)
 }
 

@@ -17,10 +17,9 @@ mod threads;
 use std::env;
 use std::process::{self, Command};
 
-use course::{LESSONS, Lesson, programs, workspace};
+use course::{LESSONS, Lesson, lesson, programs, workspace};
 use shared::{Failure, say, warn};
 
-use crate::lesson;
 use table::{Comparison, table};
 
 #[derive(clap::Args)]
@@ -144,7 +143,7 @@ fn run_in_release(args: &Args) -> Result<(), Failure> {
         "--bins",
         "--examples",
         "--package",
-        "course",
+        "trials",
     ]);
     for lesson in LESSONS {
         if args
@@ -159,7 +158,7 @@ fn run_in_release(args: &Args) -> Result<(), Failure> {
         return Err(Failure::new("cargo could not build in release"));
     }
 
-    let release = programs().with_file_name("release").join("course");
+    let release = programs().with_file_name("release").join("trials");
     let mut bench = Command::new(release.with_extension(env::consts::EXE_EXTENSION));
     bench.arg("bench");
     bench.args(args.lesson.map(|lesson| lesson.number.to_string()));

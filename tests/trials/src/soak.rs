@@ -5,11 +5,10 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::Lesson;
+use course::{Lesson, lesson};
 use shared::{Failure, say};
 
 use crate::fire::{Pair, QUICK, Side, Target, prepare, quietly, round};
-use crate::lesson;
 use crate::usage::Usage;
 
 /// By so much the memory of a server may have grown, in KiB. That of a server with many threads

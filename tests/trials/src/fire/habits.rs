@@ -14,7 +14,7 @@ use crate::build;
 
 /// Has the programs built, and tries something with every pair at the same time.
 fn for_every_pair(try_it: impl Fn(&'static Pair) + Sync) {
-    static BUILT: LazyLock<()> = LazyLock::new(|| build(None).expect("the lessons build"));
+    static BUILT: LazyLock<()> = LazyLock::new(|| build().expect("the lessons build"));
     LazyLock::force(&BUILT);
     thread::scope(|scope| {
         for pair in PAIRS {
