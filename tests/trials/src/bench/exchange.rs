@@ -16,22 +16,19 @@ const EXCHANGES: u32 = 20_000;
 /// No reply takes longer, unless it is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub fn run_tcp(rounds: u32) -> Result<Vec<Comparison>, Failure> {
+pub fn run_tcp(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
     let contestants = contestants(
         "loop-server",
         &[],
         &[("C", "tests/peers/loop_server.c")],
         "lessons/02-loop-server/peers/loop_server.py",
     )?;
-    compare(
-        "TCP, 6 bytes there and back",
-        &contestants,
-        rounds,
-        over_tcp,
-    )
+    let what = "TCP, 6 bytes there and back";
+    measured.push(compare(what, &contestants, rounds, over_tcp)?);
+    Ok(())
 }
 
-pub fn run_udp(rounds: u32) -> Result<Vec<Comparison>, Failure> {
+pub fn run_udp(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
     let contestants = contestants(
         "chat-server",
         &[],
@@ -41,10 +38,12 @@ pub fn run_udp(rounds: u32) -> Result<Vec<Comparison>, Failure> {
     let contestants = contestants.into_iter().map(|c| c.typing("hello!\n"));
     let contestants: Vec<Contestant> = contestants.collect();
     let what = "UDP, 6 bytes and a typed reply of 6";
-    compare(what, &contestants, rounds, |addr| over_udp(addr, b"hello!"))
+    let rate = |addr| over_udp(addr, b"hello!");
+    measured.push(compare(what, &contestants, rounds, rate)?);
+    Ok(())
 }
 
-pub fn run_time(rounds: u32) -> Result<Vec<Comparison>, Failure> {
+pub fn run_time(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
     let contestants = contestants(
         "time-server",
         &[],
@@ -52,9 +51,9 @@ pub fn run_time(rounds: u32) -> Result<Vec<Comparison>, Failure> {
         "lessons/04-time-sync/peers/time_server.py",
     )?;
     let what = "UDP, what time it is";
-    compare(what, &contestants, rounds, |addr| {
-        over_udp(addr, b"%H:%M:%S")
-    })
+    let rate = |addr| over_udp(addr, b"%H:%M:%S");
+    measured.push(compare(what, &contestants, rounds, rate)?);
+    Ok(())
 }
 
 /// Measures the servers on one core, client and all.
@@ -63,14 +62,14 @@ pub fn compare(
     contestants: &[Contestant],
     rounds: u32,
     rate: fn(SocketAddr) -> io::Result<f64>,
-) -> Result<Vec<Comparison>, Failure> {
+) -> Result<Comparison, Failure> {
     let _core = OneCore::pin();
-    Ok(vec![Comparison {
+    Ok(Comparison {
         what: what.to_owned(),
         unit: Unit::PerSecond,
         results: measure(contestants, rounds, |peer| rate(peer.addr))?,
         goals: &[("C", 0.95)],
-    }])
+    })
 }
 
 fn over_tcp(addr: SocketAddr) -> io::Result<f64> {

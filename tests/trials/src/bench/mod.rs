@@ -20,6 +20,7 @@ use std::process::{self, Command};
 use course::{LESSONS, Lesson, lesson, programs, workspace};
 use shared::{Failure, say, warn};
 
+use crate::fire::quietly;
 use table::{Comparison, table};
 
 #[derive(clap::Args)]
@@ -42,8 +43,12 @@ struct Topic {
     /// The number of the lesson; 0 for what belongs to none.
     lesson: u16,
     title: &'static str,
-    measure: fn(u32) -> Result<Vec<Comparison>, Failure>,
+    measure: Measure,
 }
+
+/// Measures in so many rounds and appends each comparison as soon as it is whole, so that it is
+/// kept when a later one fails.
+type Measure = fn(u32, &mut Vec<Comparison>) -> Result<(), Failure>;
 
 const TOPICS: &[Topic] = &[
     Topic {
@@ -108,15 +113,39 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let machine = page::machine(args.rounds);
     let mut measured = Vec::new();
+    let mut failed = Vec::new();
     for topic in topics {
         warn!("measuring {} ...", topic.title);
-        measured.push((topic.lesson, (topic.measure)(args.rounds)?));
+        let (comparisons, failure) = topic.measure(args.rounds);
+        measured.push((topic.lesson, comparisons));
+        if let Some(failure) = failure {
+            failure.print();
+            failed.push(topic.title);
+        }
     }
-    if args.write {
+    if args.write && failed.is_empty() {
         return page::write(&machine, &measured);
     }
     say!("{machine}\n\n{}", table(&measured).trim_end());
-    Ok(())
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("could not measure {}", failed.join(", ")));
+    Err(match args.write {
+        true => failure.hint("the pages are left as they were; what was measured stands above"),
+        false => failure,
+    })
+}
+
+impl Topic {
+    /// What was measured of it, and why not all of it was.
+    fn measure(&self, rounds: u32) -> (Vec<Comparison>, Option<Failure>) {
+        let mut measured = Vec::new();
+        // A server that does not start is told by a panic, as in a test.
+        let outcome = quietly(|| (self.measure)(rounds, &mut measured));
+        let outcome = outcome.unwrap_or_else(|panic| Err(Failure::new(panic)));
+        (measured, outcome.err())
+    }
 }
 
 fn unmeasured(lesson: &Lesson) -> Failure {
@@ -127,7 +156,7 @@ fn unmeasured(lesson: &Lesson) -> Failure {
     {
         Some((_, why)) => Failure::new(format!("lesson {number} has no benchmark: {why}")),
         None => Failure::new(format!(
-            "tests/src/bin/course/bench/mod.rs has neither a topic for lesson {number} nor says why not"
+            "tests/trials/src/bench/mod.rs has neither a topic for lesson {number} nor says why not"
         )),
     }
 }
@@ -173,6 +202,46 @@ fn run_in_release(args: &Args) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keeps_what_was_measured_when_a_part_fails() {
+        fn comparison(what: &str) -> Comparison {
+            Comparison {
+                what: what.to_owned(),
+                unit: table::Unit::Seconds,
+                results: vec![("ours", vec![1.0])],
+                goals: &[],
+            }
+        }
+        let cases: [(Measure, &str); 2] = [
+            (
+                |_, measured| {
+                    measured.push(comparison("a"));
+                    Err(Failure::new("the tests do not compile"))
+                },
+                "the tests do not compile",
+            ),
+            (
+                |_, measured| {
+                    measured.push(comparison("a"));
+                    panic!("no server starts")
+                },
+                "no server starts",
+            ),
+        ];
+        for (measure, why) in cases {
+            let (lesson, title) = (1, "a topic");
+            let topic = Topic {
+                lesson,
+                title,
+                measure,
+            };
+            let (measured, failure) = topic.measure(1);
+            assert_eq!(failure.map(|f| f.to_string()).as_deref(), Some(why));
+            assert_eq!(measured.len(), 1);
+            assert_eq!(measured[0].what, "a");
+        }
+    }
 
     #[test]
     fn every_lesson_is_measured_or_says_why_not() {

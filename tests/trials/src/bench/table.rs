@@ -100,7 +100,8 @@ impl Comparison {
             let ratio = median(ratios.map(|(ours, theirs)| self.unit.better(*ours, *theirs)));
             row[3] = (*peer).to_owned();
             row[4] = shown(theirs);
-            if ratio >= 0.005 {
+            let ratio = (ratio * 100.0).round() / 100.0; // as it is shown: the verdict fits to it
+            if ratio > 0.0 {
                 row[5] = format!("{ratio:.2}\u{a0}×"); // what is nothing beside ours has no ratio
             }
             if let Some((_, least)) = self.goals.iter().find(|(name, _)| name == peer) {
@@ -115,6 +116,25 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn judges_the_ratio_that_it_shows() {
+        for (theirs, shown, verdict) in [
+            (3.194, "3.19\u{a0}×", "missed"),
+            (3.196, "3.20\u{a0}×", "met"),
+            (3.2, "3.20\u{a0}×", "met"),
+        ] {
+            let race = Comparison {
+                what: "a race".to_owned(),
+                unit: Unit::Seconds,
+                results: vec![("ours", vec![1.0]), ("Python", vec![theirs])],
+                goals: &[("Python", 3.2)],
+            };
+            let table = table(&[(6, vec![race])]);
+            assert!(table.contains(shown), "{table}");
+            assert!(table.contains(&format!("3.2\u{a0}×: {verdict}")), "{table}");
+        }
+    }
 
     #[test]
     fn shows_the_median_of_the_ratios_and_whether_the_goal_is_met() {

@@ -21,7 +21,7 @@ const AHEAD: usize = 64;
 /// No read takes longer, unless the server has lost the client.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
+pub fn run(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
     crate::allow_many_files();
     let mut c = vec![("C", "tests/peers/threaded_server.c")];
     if cfg!(target_os = "linux") {
@@ -33,17 +33,17 @@ pub fn run(rounds: u32) -> Result<Vec<Comparison>, Failure> {
         &c,
         "lessons/08-threaded-server/peers/threaded_server.py",
     )?;
-    let exchanges = Comparison {
+    measured.push(Comparison {
         what: format!("{CLIENTS} clients, {EXCHANGES} lines each"),
         unit: Unit::Seconds,
         results: measure(&contestants, rounds, |peer| time_exchanges(peer.addr))?,
         goals: &[("Python", 2.2)],
-    };
-    let mut comparisons = vec![exchanges, burst(&contestants, rounds)?];
+    });
+    measured.push(burst(&contestants, rounds)?);
     if cfg!(target_os = "linux") {
-        comparisons.extend(memory(&contestants, rounds)?);
+        measured.extend(memory(&contestants, rounds)?);
     }
-    Ok(comparisons)
+    Ok(())
 }
 
 fn burst(contestants: &[Contestant], rounds: u32) -> Result<Comparison, Failure> {

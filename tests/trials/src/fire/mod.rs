@@ -122,7 +122,7 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
 
 fn unknown(lesson: &Lesson) -> String {
     format!(
-        "tests/src/bin/course/fire/pairs.rs does not say how lesson {} is attacked",
+        "tests/trials/src/fire/pairs.rs does not say how lesson {} is attacked",
         lesson.number
     )
 }
