@@ -309,7 +309,7 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
 fn course_program() -> PathBuf {
-    build_once(&["--bin", "course"]);
+    build_once(&["--workspace", "--bin", "course"]);
     programs()
         .join("course")
         .with_extension(env::consts::EXE_EXTENSION)
@@ -327,7 +327,7 @@ pub fn example(package: &str, name: &str) -> PathBuf {
 fn build_another(lesson: &'static Lesson, program: &str) {
     if env::var_os("CARGO_PKG_NAME").is_some_and(|name| name != lesson.package && name != "course")
     {
-        build_once(&["--bin", program]);
+        build_once(&["--workspace", "--bin", program]);
     }
 }
 

@@ -14,6 +14,9 @@ use shared::{Addr, Failure, read_by, say, warn, write_all_by};
 use socket2::SockRef;
 use threaded_server::{Client, Limits, LineReader, MAX_LINE, Received, Stop, serve};
 
+/// How much of what a client sends is taken after our last words, as in exercise 1.3.
+const MAX_REST: usize = 1024 * 1024;
+
 /// Greet every client and send back each of its lines, many clients at once, until Ctrl-C.
 #[derive(Parser)]
 #[command(after_help = "Example:\n  threaded-server --max-clients 2 --idle-timeout 10")]
@@ -119,11 +122,20 @@ fn echo_lines(client: &Client, args: &Args, total: &mut usize) -> io::Result<()>
     }
 }
 
-/// Half-closes and reads on for a moment: closing with bytes unread would send RST, and the
-/// client might lose our last words.
+/// Half-closes and reads on, for at most a second and at most [`MAX_REST`] bytes: closing with bytes
+/// unread would send RST, and the client might lose our last words. Who sends more than that does
+/// not read them.
 fn finish(stream: &TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
     let deadline = Instant::now() + Duration::from_secs(1);
-    while let Ok(1..) = read_by(stream, &mut [0; 1024], deadline) {}
+    let mut left = MAX_REST;
+    let mut buffer = [0; 1024];
+    while left > 0 {
+        let most = left.min(buffer.len());
+        match read_by(stream, &mut buffer[..most], deadline) {
+            Ok(n @ 1..) => left -= n,
+            _ => break, // it has closed, or its second is over
+        }
+    }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use course::{PATIENCE, connect, is_timeout, reset};
 use shared::read_by;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::behaviour::{Behaviour, GARBAGE, Scale, Verdict, garbage};
 use super::pairs::{Pair, Serves};
@@ -16,9 +16,12 @@ use super::target::Target;
 /// After so long a silence, a program without a deadline is believed to wait for ever.
 pub const BRIEF: Duration = Duration::from_millis(200);
 
-/// Who takes so much of an endless message has no limit. The system's buffers take a few MiB, and
-/// a server may read on for a moment after it has said no: in a second, that can be 1 GiB.
-const TOO_MUCH: usize = u32::MAX as usize;
+/// Who takes so much of an endless message has no limit. A server may take 1 MiB more after it has
+/// said no; the other side's buffer takes a few MiB, ours [`SEND_BUFFER`].
+const TOO_MUCH: usize = 64 << 20;
+
+/// How many bytes that were not taken may count as sent.
+const SEND_BUFFER: usize = 256 << 10;
 
 /// The same for lines whose answers nobody reads.
 const TOO_MANY_LINES: usize = 64_000;
@@ -170,6 +173,8 @@ pub fn drip(mut stream: &TcpStream, deadline: bool, scale: Scale) -> Verdict {
 /// Sends up to so many bytes and reads what comes back: how many were sent, how many came, and
 /// whether the other side has cut it off.
 pub fn flood(stream: &TcpStream, most: usize) -> (usize, usize, bool) {
+    let set = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER);
+    set.expect("a socket takes SO_SNDBUF");
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
             let (mut buffer, mut came) = (vec![0; 65_536], 0);
