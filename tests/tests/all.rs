@@ -2,6 +2,7 @@
 //! run side by side.
 
 mod book;
+mod builds;
 mod command;
 mod fire;
 mod nine_ways;
