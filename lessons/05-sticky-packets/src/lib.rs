@@ -7,8 +7,8 @@ pub mod contract;
 mod picture;
 mod stream;
 
-pub use picture::{Piece, bytes, draw, mark_borders};
-pub use stream::{Gap, Reader, Writer, read_pieces, write_messages};
+pub use picture::{Piece, borders_unknown, bytes, draw, mark_borders};
+pub use stream::{Gap, MOST, Reader, Writer, read_pieces, write_messages};
 
 /// Where the server listens and the client connects if `--addr` does not say otherwise.
 pub const ADDR: &str = "127.0.0.1:8805";

@@ -70,6 +70,16 @@ pub fn draw(write: &str, read: &str, pieces: &[Piece]) -> String {
     )
 }
 
+/// What stands in the picture's place when something else than the five messages came: nobody but
+/// its writer knows where those messages end.
+pub fn borders_unknown(read: &str, reads: usize, total: usize) -> String {
+    format!(
+        "{}, {} together: not the lesson's five messages, so their borders are not known here",
+        times(reads, read),
+        times(total, "byte"),
+    )
+}
+
 /// What came at byte `from` of the stream, as text that is safe to print, with `│` where one of
 /// the five messages ends and the next begins.
 pub fn mark_borders(from: usize, piece: &[u8]) -> String {

@@ -9,11 +9,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use shared::{Addr, Failure, preview, say, warn};
-use sticky_packets::{MESSAGES, Piece, Reader, Writer, bytes, draw, mark_borders};
+use shared::{Addr, Failure, escape, say};
+use sticky_packets::{MESSAGES, Piece, Reader, Writer, borders_unknown, bytes, draw, mark_borders};
 
 /// How long the next datagram may take. A lost one never comes.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// Somebody who sends datagrams without end is left alone after so many.
+const MOST: usize = 1000;
 
 /// Serve one client with one experiment, show what a reader sees of five messages, and exit.
 #[derive(Parser)]
@@ -33,7 +36,7 @@ enum Experiment {
     Glue(Reader),
     /// Write to the client, which reads
     Slice(Writer),
-    /// Receive five datagrams from the client
+    /// Receive datagrams: five sends, how many receives?
     Datagram(Reader),
 }
 
@@ -70,65 +73,72 @@ fn accept_one(addr: &Addr) -> Result<(TcpStream, SocketAddr), Failure> {
     Ok((stream, client))
 }
 
-/// Receives the five messages as datagrams: one call of `recv_from` for each.
+/// Receives datagrams, one call of `recv_from` for each, whoever sends them, and shows each as it
+/// comes. Draws the picture if they are the five messages.
 fn receive_datagrams(addr: &Addr, options: &Reader) -> Result<(), Failure> {
     let bind_failed = |e| Failure::bind(addr, e);
     let socket = UdpSocket::bind(addr).map_err(bind_failed)?;
     say!("listening on {}", socket.local_addr().map_err(bind_failed)?);
 
-    // peek_from waits for the first datagram and leaves it where it is.
     let receive_failed = |e| Failure::new(format!("cannot receive: {e}"));
     let mut buffer = vec![0; options.buffer()];
+    // peek_from waits for the first datagram and leaves it where it is.
     match socket.peek_from(&mut buffer) {
         Err(e) if !was_cut(&e) => return Err(receive_failed(e)),
-        _ => {}
+        _ => options.wait()?,
     }
-    options.wait()?;
-
     let set = socket.set_read_timeout(Some(SILENCE));
     set.map_err(receive_failed)?;
-    let mut pieces = Vec::new();
-    let mut next = 0; // the first message that has not come
-    while next < MESSAGES.len() {
-        let received = receive(&socket, &mut buffer).map_err(receive_failed)?;
-        let Some((n, sender)) = received else {
-            say!("nothing more for {} seconds", SILENCE.as_secs());
-            break;
-        };
-        // The next message, or a later one if some were lost on the way. Anything else is from
-        // a stranger: everybody may send to this port.
-        let datagram = &buffer[..n];
-        let Some(which) = (next..MESSAGES.len()).find(|&i| came(datagram, i, buffer.len())) else {
-            let sender = sender.map_or("somebody".to_owned(), |sender| sender.to_string());
-            warn!("{sender} sent something else: {}", preview(datagram));
-            continue;
-        };
-        let text = mark_borders(MESSAGES[..which].concat().len(), datagram);
-        let tail = MESSAGES[which].len() - n;
-        let lost = match tail {
-            0 => String::new(),
-            _ => format!("  and {tail} lost"),
-        };
-        say!("receive {}: {}  {text}{lost}", which + 1, bytes(n));
 
-        pieces.extend(MESSAGES[next..which].iter().map(|m| Piece::Lost(m.len())));
-        pieces.extend([Piece::Came(n), Piece::Lost(tail)]);
-        next = which + 1;
+    let came = collect(&socket, &mut buffer).map_err(receive_failed)?;
+    if let Some(pieces) = pieces(&came) {
+        say!("\n{}", draw("send", "receive", &pieces));
+    } else {
+        let total = came.iter().map(|datagram| datagram.length).sum();
+        say!("\n{}", borders_unknown("receive", came.len(), total));
     }
-    pieces.extend(MESSAGES[next..].iter().map(|m| Piece::Lost(m.len())));
-    say!("\n{}", draw("send", "receive", &pieces));
     Ok(())
 }
 
-/// One datagram, as much of it as the buffer can take, and who sent it, where the system tells;
-/// `None` if nothing comes any more.
-fn receive(
-    socket: &UdpSocket,
-    buffer: &mut [u8],
-) -> io::Result<Option<(usize, Option<SocketAddr>)>> {
+/// What one call of `recv_from` returned.
+struct Datagram {
+    length: usize,
+    /// Which of the five messages it is, by its place in [`MESSAGES`]; none if it is something else.
+    message: Option<usize>,
+}
+
+/// Receives and shows datagrams until the five messages are there, nothing more comes, or it is
+/// enough.
+fn collect(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Vec<Datagram>> {
+    let mut came: Vec<Datagram> = Vec::new();
+    let mut next = 0; // the first message that has not come
+    while came.iter().filter(|d| d.message.is_some()).count() < MESSAGES.len() {
+        if came.len() == MOST {
+            say!("more than {MOST} datagrams are not shown");
+            break;
+        }
+        let Some(length) = receive(socket, buffer)? else {
+            say!("nothing more for {} seconds", SILENCE.as_secs());
+            break;
+        };
+        let datagram = &buffer[..length];
+        // The next message, or a later one if some were lost on the way.
+        let message = (next..MESSAGES.len()).find(|&i| is_message(datagram, i, buffer.len()));
+        let number = came.len() + 1;
+        let text = describe(datagram, message, length == buffer.len());
+        say!("receive {number}: {}  {text}", bytes(length));
+        next = message.map_or(next, |message| message + 1);
+        came.push(Datagram { length, message });
+    }
+    Ok(came)
+}
+
+/// The length of one datagram, or of as much of it as the buffer can take; `None` if nothing comes
+/// any more.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     match socket.recv_from(buffer) {
-        Ok((n, sender)) => Ok(Some((n, Some(sender)))),
-        Err(e) if was_cut(&e) => Ok(Some((buffer.len(), None))),
+        Ok((n, _sender)) => Ok(Some(n)),
+        Err(e) if was_cut(&e) => Ok(Some(buffer.len())),
         // WouldBlock on Unix, TimedOut on Windows: SILENCE has passed.
         Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
         Err(e) => Err(e),
@@ -143,7 +153,36 @@ fn was_cut(error: &io::Error) -> bool {
 
 /// Whether the datagram is the message of that number, as much of it as a buffer of that size
 /// can take.
-fn came(datagram: &[u8], number: usize, buffer: usize) -> bool {
+fn is_message(datagram: &[u8], number: usize, buffer: usize) -> bool {
     let message = MESSAGES[number].as_bytes();
     datagram == &message[..message.len().min(buffer)]
+}
+
+/// The datagram as text, and what is known of a tail that did not fit into the buffer.
+fn describe(datagram: &[u8], message: Option<usize>, full: bool) -> String {
+    let Some(message) = message else {
+        let more = if full { "  and perhaps more, lost" } else { "" };
+        return format!("{}{more}", escape(datagram));
+    };
+    let text = mark_borders(MESSAGES[..message].concat().len(), datagram);
+    match MESSAGES[message].len() - datagram.len() {
+        0 => text,
+        tail => format!("{text}  and {tail} lost"),
+    }
+}
+
+/// The receiver's side of the picture; `None` if something else than the five messages came.
+fn pieces(came: &[Datagram]) -> Option<Vec<Piece>> {
+    let lost = |message: &&str| Piece::Lost(message.len());
+    let mut pieces = Vec::new();
+    let mut next = 0;
+    for datagram in came {
+        let message = datagram.message?;
+        pieces.extend(MESSAGES[next..message].iter().map(lost));
+        let tail = MESSAGES[message].len() - datagram.length;
+        pieces.extend([Piece::Came(datagram.length), Piece::Lost(tail)]);
+        next = message + 1;
+    }
+    pieces.extend(MESSAGES[next..].iter().map(lost));
+    Some(pieces)
 }
