@@ -1,8 +1,8 @@
 //! Whether each lesson of the register is whole: its folder, its page, its exercises, and its
 //! entries wherever lessons are listed. What is missing is said in one sentence each.
 //!
-//! That the programs are attacked and measured is tested beside the tables that say how:
-//! `fire/pairs.rs` and `bench/mod.rs`.
+//! That the programs are attacked and measured is tested beside the tables that say how, in
+//! `fire/mod.rs` and `bench/mod.rs`: `cargo test -p course --no-fail-fast register` runs these too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -154,6 +154,22 @@ fn every_lesson_is_listed_under_its_part() {
         })
         .collect()
     });
+}
+
+#[test]
+fn the_readme_tells_of_the_parts() {
+    let readme = read("README.md");
+    let prose = readme.lines().filter(|line| !line.starts_with('|'));
+    let prose = prose.collect::<Vec<_>>().join("\n").to_lowercase();
+    assert!(
+        prose.contains("eight lessons"),
+        "README.md: how many lessons?"
+    );
+    let told = Part::Two.lessons().next().is_none() || prose.contains("part two");
+    assert!(
+        told,
+        "README.md does not tell, above its table, that there is a part two"
+    );
 }
 
 /// Whether a line is the heading of a part, in SUMMARY.md or in the README's table.

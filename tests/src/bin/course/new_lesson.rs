@@ -30,6 +30,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("src/lib.rs", include_str!("../../../skeleton/src/lib.rs")),
     (
+        "src/contract.rs",
+        include_str!("../../../skeleton/src/contract.rs"),
+    ),
+    (
         "src/bin/{{name}}-server.rs",
         include_str!("../../../skeleton/src/bin/server.rs"),
     ),
@@ -75,7 +79,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "entered lesson {} in {REGISTER}, {SUMMARY} and {README}",
         new.number
     );
-    say!("\nWhat is missing now: cargo test -p course register");
+    say!("\nWhat is missing now: cargo test -p course --no-fail-fast register");
     say!("What to write: grep -rn \"TO WRITE\" README.md docs lessons");
     Ok(())
 }

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_lesson_is_attacked() {
+    fn every_lesson_of_the_register_is_attacked() {
         for lesson in LESSONS {
             let attacked = PAIRS.iter().any(|pair| pair.lesson == lesson.number);
             assert!(attacked, "{}", unknown(lesson));
