@@ -20,6 +20,7 @@
 
 mod excerpts;
 pub mod exercise;
+mod lack;
 mod lessons;
 mod page;
 mod place;
@@ -32,12 +33,12 @@ mod server;
 mod sockets;
 mod terminal;
 
-use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::io;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 
+pub use lack::{has, has_netcat};
 pub use lessons::{Heading, LESSONS, Lesson, Part, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, programs, workspace};
@@ -91,53 +92,4 @@ pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
 pub fn play(transcripts: &str) {
     let complaints = check(&mut Page::from_text("transcript", transcripts), false);
     assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
-}
-
-/// Whether this machine has a program, such as `python3`. Says aloud what cannot be tried without
-/// it.
-///
-/// # Panics
-/// If it is missing where everything must be tried: on Linux, with `CI` in the environment.
-#[track_caller]
-pub fn has(program: &str) -> bool {
-    let found = program::exists(program);
-    if !found {
-        skip(&format!("this machine lacks {program}"));
-    }
-    found
-}
-
-/// Whether this machine has OpenBSD's `nc`, whose `-N` half-closes at the end of input. Says aloud
-/// what cannot be tried without it.
-///
-/// # Panics
-/// As [`has`].
-#[track_caller]
-pub fn has_netcat() -> bool {
-    if !has("nc") {
-        return false;
-    }
-    // There are several programs of this name, with other meanings of -N. This one says who it is.
-    let help = Command::new("nc").arg("-h").stdin(Stdio::null()).output();
-    let found = help.is_ok_and(|help| {
-        let says = |text: &[u8]| String::from_utf8_lossy(text).contains("OpenBSD");
-        says(&help.stdout) || says(&help.stderr)
-    });
-    if !found {
-        skip("this machine's nc is not OpenBSD's");
-    }
-    found
-}
-
-/// Whether everything must be tried: on Linux, with `CI` in the environment. Other systems lack
-/// some programs whatever is installed.
-fn must_try_everything() -> bool {
-    cfg!(target_os = "linux") && std::env::var_os("CI").is_some()
-}
-
-#[track_caller]
-fn skip(why: &str) {
-    assert!(!must_try_everything(), "a test cannot be run: {why}");
-    // Not by `eprintln!`: of a test that passes, nobody would see it.
-    let _ = writeln!(io::stderr(), "skipped: {why}");
 }

@@ -2,10 +2,11 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::{PathBuf, is_separator};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
+use crate::lack::exists;
 use crate::lessons::{LESSONS, Lesson};
 use crate::place::{programs, workspace};
 use crate::redact::Ports;
@@ -197,20 +198,6 @@ fn first_words(text: &str) -> Vec<String> {
 /// Whether the shell takes `NAME=…` in front of a command for a variable of its environment.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
-}
-
-/// Whether there is a program of that name or, with a separator in it, at that path.
-pub fn exists(program: &str) -> bool {
-    let there = |path: PathBuf| {
-        let mut complete = path.clone().into_os_string();
-        complete.push(env::consts::EXE_SUFFIX); // nothing on Unix
-        path.is_file() || PathBuf::from(complete).is_file()
-    };
-    if program.contains(is_separator) {
-        return there(workspace().join(program));
-    }
-    env::var_os("PATH")
-        .is_some_and(|path| env::split_paths(&path).any(|folder| there(folder.join(program))))
 }
 
 /// The words of a simple command, as a Unix shell cuts it; `None` where it takes a shell to run it:

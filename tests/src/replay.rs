@@ -13,6 +13,7 @@
 //! - At the end of the session, every program must have ended.
 
 mod rewrite;
+mod run;
 mod script;
 
 use std::fs;
@@ -22,10 +23,11 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::run::{Run, Screen};
 use self::script::{Input, Part, Step};
+use crate::lack::must_try_everything;
 use crate::page::{Edit, Page, Session};
-use crate::place::PATIENCE;
-use crate::process::listens_at;
+use crate::place::{PATIENCE, workspace};
 use crate::program::{CommandLine, Unrunnable};
 use crate::redact::Ports;
 use crate::terminal::{Call, Key, Kind, Terminal};
@@ -98,7 +100,11 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
     let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
     let mut replay = Replay::new(page, session, mode);
     match replay.play(&mut |_, _| {}) {
-        Ok(()) if rewrite => Ok(replay.rewritten()),
+        Ok(()) if rewrite => Ok(rewrite::blocks(
+            &replay.parts,
+            &mut replay.runs,
+            &replay.ports,
+        )),
         Ok(()) => Ok(Vec::new()),
         Err(Trouble::Complaint(complaint)) => Err(complaint),
         Err(Trouble::Missing(program)) => {
@@ -108,7 +114,7 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
                 "{place}: the session '{heading}' needs {program}, which this machine lacks"
             );
             // Where everything must be checked, nothing may be skipped.
-            if crate::must_try_everything() {
+            if must_try_everything() {
                 return Err(message);
             }
             let _ = writeln!(io::stderr(), "skipped: {message}"); // past the test's capture
@@ -151,51 +157,6 @@ pub struct Replay<'a> {
     bell: Receiver<()>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
     force: bool,
-}
-
-/// One program of the session, from its start to its end.
-struct Run {
-    terminal: Terminal,
-    /// The N of its terminal, and the part that started it.
-    number: usize,
-    /// How many lines of its screen the page has accounted for.
-    seen: usize,
-    /// How many lines of its screen were reported to whoever watches.
-    reported: usize,
-    /// The page's port whose real one its first line tells.
-    chooses: Option<u16>,
-    /// The parts that show it.
-    parts: Vec<usize>,
-    /// How many lines its screen had when a group of blocks began.
-    at_group: Vec<(usize, usize)>,
-    /// The lines in which Ctrl-D was pressed, which the screen does not show.
-    ended_at: Vec<usize>,
-}
-
-/// What a program's screen shows at one moment.
-struct Screen {
-    /// The lines that are finished; after the program's end, also one without a line's end.
-    lines: Vec<String>,
-    /// The line in which the cursor stands.
-    current: String,
-    /// Nothing more will come.
-    finished: bool,
-}
-
-impl Run {
-    /// What the screen shows now.
-    fn screen(&mut self) -> Screen {
-        let finished = self.terminal.finished(); // asked first: afterwards nothing more comes
-        let (mut lines, mut current) = self.terminal.lines();
-        if finished && !current.is_empty() {
-            lines.push(std::mem::take(&mut current).trim_end().to_owned());
-        }
-        Screen {
-            lines,
-            current,
-            finished,
-        }
-    }
 }
 
 impl<'a> Replay<'a> {
@@ -449,7 +410,7 @@ impl<'a> Replay<'a> {
             environment: &runnable.environment,
         };
         // The pages put files there: Cargo's own folder, unless it builds somewhere else.
-        let _ = fs::create_dir_all(crate::workspace().join("target"));
+        let _ = fs::create_dir_all(workspace().join("target"));
         let terminal = match Terminal::start(&call, self.kind, self.ring.clone()) {
             // A demonstration needs no prompts; for a page, they are a part of what is checked.
             Err(_) if self.mode == Mode::Demo => {
@@ -607,26 +568,6 @@ impl<'a> Replay<'a> {
             &expected,
             &format!("{shown} (for {:?})", self.patience),
         )
-    }
-}
-
-impl Run {
-    /// Takes the port that the system chose from the line `listening on …`.
-    fn learn_port(&mut self, lines: &[String], ports: &mut Ports) {
-        let (Some(page), Some(first)) = (self.chooses, lines.first()) else {
-            return;
-        };
-        if let Some(real) = listens_at(first) {
-            ports.set(page, real.port());
-            self.chooses = None;
-        }
-    }
-
-    fn enter(&mut self, prompt: &str, input: &Input) -> Result<(), String> {
-        match input {
-            Input::Line(text) => self.terminal.type_line(prompt, text),
-            Input::Key(key) => self.terminal.press(prompt, *key),
-        }
     }
 }
 

@@ -3,29 +3,17 @@
 mod pipes;
 #[cfg(unix)]
 mod pty;
+mod screen;
 
-use std::ffi::OsString;
-use std::num::NonZeroU16;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use self::pipes::Pipes;
 #[cfg(unix)]
 use self::pty::Pty;
+use self::screen::{COLUMNS, Screen, lock};
 
-/// Lines of the screen: more than any transcript has, so that nothing scrolls away.
-const ROWS: NonZeroU16 = NonZeroU16::new(400).expect("it is not 0");
-/// Columns of the screen. What wraps is joined again.
-const COLUMNS: NonZeroU16 = NonZeroU16::new(80).expect("it is not 0");
-
-/// A key pressed together with Ctrl.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// Ctrl-C: the terminal interrupts the program.
-    C,
-    /// Ctrl-D: the end of input.
-    D,
-}
+pub use self::screen::{Call, Key};
 
 /// What is between the program and us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +35,6 @@ impl Kind {
     };
 }
 
-/// A program to start.
-pub struct Call<'a> {
-    /// The program and its arguments.
-    pub argv: &'a [OsString],
-    /// Variables of its environment beside our own.
-    pub environment: &'a [(String, String)],
-}
-
 /// A program that runs in a terminal of its own. It is killed when this is dropped.
 pub struct Terminal {
     screen: Arc<Mutex<Screen>>,
@@ -68,22 +48,11 @@ enum Program {
     Pipes(Pipes),
 }
 
-struct Screen {
-    parser: vt100::Parser,
-    exited: bool,
-    /// Nobody holds the terminal any more, or none of ours: everything written to it was read.
-    closed: bool,
-}
-
 impl Terminal {
     /// Starts a program in the workspace's folder. `bell` is rung whenever the screen changes and
     /// when the program exits.
     pub fn start(call: &Call, kind: Kind, bell: Sender<()>) -> Result<Terminal, String> {
-        let screen = Arc::new(Mutex::new(Screen {
-            parser: vt100::Parser::new(ROWS, COLUMNS, 0),
-            exited: false,
-            closed: false,
-        }));
+        let screen = Arc::new(Mutex::new(Screen::new()));
         let shared = Arc::clone(&screen);
         let program = match kind {
             #[cfg(unix)]
@@ -170,14 +139,9 @@ impl Terminal {
     }
 }
 
-fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
-    screen
-        .lock()
-        .expect("no thread panics while it holds the screen")
-}
-
 #[cfg(all(test, unix))]
 mod tests {
+    use std::ffi::OsString;
     use std::sync::mpsc;
 
     use super::*;

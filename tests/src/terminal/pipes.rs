@@ -6,7 +6,8 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-use super::{Call, Key, Screen, lock};
+use super::screen::{Call, Key, Screen, lock};
+use crate::place::workspace;
 
 pub struct Pipes {
     screen: Arc<Mutex<Screen>>,
@@ -28,7 +29,7 @@ impl Pipes {
         let stdout = stderr.try_clone().map_err(failed)?;
         let mut child = Command::new(program)
             .args(arguments)
-            .current_dir(crate::workspace())
+            .current_dir(workspace())
             .env_remove("COURSE_KEY") // lesson 7's programs would take it
             .envs(call.environment.iter().cloned())
             .stdin(Stdio::piped())

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use portable_pty::{ChildKiller, CommandBuilder, MasterPty, PtySize, SlavePty, native_pty_system};
 
-use super::{COLUMNS, Call, ROWS, Screen, lock};
+use super::screen::{COLUMNS, Call, ROWS, Screen, lock};
+use crate::place::workspace;
 
 /// How long after its program's exit a terminal counts as closed, whoever still holds it.
 const LET_GO: Duration = Duration::from_secs(2);
@@ -35,7 +36,7 @@ impl Pty {
             .map_err(|e| format!("cannot open a pseudo-terminal: {e}"))?;
 
         let mut builder = CommandBuilder::from_argv(call.argv.to_vec());
-        builder.cwd(crate::workspace());
+        builder.cwd(workspace());
         builder.env("TERM", "xterm-256color");
         builder.env_remove("NO_COLOR");
         builder.env_remove("COURSE_KEY"); // lesson 7's programs would take it
