@@ -1,6 +1,7 @@
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use super::patience::Patience;
 /// A learner's function at work.
 pub struct Attempt<T> {
     pub(super) result: Receiver<T>,
+    /// What came while somebody only wanted to know whether it had come.
+    pub(super) returned: RefCell<Option<T>>,
     pub(super) patience: Patience,
     pub(super) thread: Option<Thread>,
 }
@@ -38,6 +41,9 @@ impl<T> Attempt<T> {
     }
 
     fn wait(&self, within: Duration, how_long: impl Fn() -> String) -> Step<T> {
+        if let Some(returned) = self.returned.take() {
+            return Ok(returned);
+        }
         self.result
             .recv_timeout(within)
             .map_err(|error| match error {
@@ -51,11 +57,30 @@ impl<T> Attempt<T> {
 
     /// Checks that the function is still at work.
     pub fn still_runs(&self) -> Step {
-        match self.result.try_recv() {
-            Err(mpsc::TryRecvError::Empty) => Ok(()),
-            Ok(_) => Err(Fault::new("your function returned too early")),
-            Err(mpsc::TryRecvError::Disconnected) => Err(Fault::new("your function panicked")),
+        match self.has_ended() {
+            false => Ok(()),
+            true if self.returned.borrow().is_some() => {
+                Err(Fault::new("your function returned too early"))
+            }
+            true => Err(Fault::new("your function panicked")),
         }
+    }
+
+    /// Whether the function has returned, or panicked. What it returned is still there.
+    pub fn has_ended(&self) -> bool {
+        if self.returned.borrow().is_some() {
+            return true;
+        }
+        match self.result.try_recv() {
+            Ok(returned) => self.returned.replace(Some(returned)).is_none(),
+            Err(error) => error == TryRecvError::Disconnected,
+        }
+    }
+
+    /// How often the function's thread has begun to wait so far: in a sleep, or for the system.
+    /// `None` where the system does not tell: elsewhere than on Linux, or when it has returned.
+    pub fn pauses(&self) -> Option<u64> {
+        self.thread.as_ref().and_then(Thread::pauses)
     }
 
     /// Checks that the function waits without using the processor, when for so long there is
@@ -94,14 +119,22 @@ pub(super) struct Thread(PathBuf);
 impl Thread {
     pub(super) fn this() -> Option<Thread> {
         let thread = fs::read_link("/proc/thread-self").ok()?;
-        Some(Thread(Path::new("/proc").join(thread).join("stat")))
+        Some(Thread(Path::new("/proc").join(thread)))
     }
 
     /// Whether it waits for something other than a processor.
     fn sleeps(&self) -> Option<bool> {
-        let text = fs::read_to_string(&self.0).ok()?;
+        let text = fs::read_to_string(self.0.join("stat")).ok()?;
         // The name stands in parentheses and may contain anything; the state is behind it.
         let (_, behind) = text.rsplit_once(')')?;
         Some(!behind.trim_start().starts_with('R'))
+    }
+
+    /// How often it gave the processor away of itself.
+    fn pauses(&self) -> Option<u64> {
+        let text = fs::read_to_string(self.0.join("status")).ok()?;
+        let mut lines = text.lines();
+        let count = lines.find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        count.trim().parse().ok()
     }
 }

@@ -126,12 +126,13 @@ impl Peer {
                 Some(0) => return Ok(came),
                 Some(n) => came.extend_from_slice(&buffer[..n]),
                 None => {
-                    return Err(Fault::new(format!(
-                        "{}you sent {}, and then nothing more: you did not close the connection",
-                        self.story(),
-                        show(&came)
-                    ))
-                    .late());
+                    let before = match came.len() {
+                        0 => String::new(),
+                        _ => format!("you sent {}, and then nothing more: ", show(&came)),
+                    };
+                    let story = self.story();
+                    let what = format!("{story}{before}you did not close the connection");
+                    return Err(Fault::new(what).late());
                 }
             }
             if came.len() > limit {

@@ -247,6 +247,7 @@ impl Trial {
         });
         Attempt {
             result,
+            returned: RefCell::new(None),
             patience: self.patience.clone(),
             thread: thread.recv().ok().flatten(),
         }
