@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use echo::AskError;
+use echo::contract::AskError;
 
 /// 1.1 The shouting echo.
 pub fn shout(listener: &TcpListener) -> io::Result<()> {
@@ -31,9 +31,10 @@ pub fn ask(addr: SocketAddr, message: &[u8], limit: Duration) -> Result<Vec<u8>,
         stream
             .set_write_timeout(Some(time_left(deadline)?))
             .map_err(explain)?;
-        match stream.write(rest).map_err(explain)? {
-            0 => return Err(AskError::Other(ErrorKind::WriteZero.into())),
-            n => rest = &rest[n..],
+        match stream.write(rest) {
+            Ok(n) => rest = &rest[n..],
+            Err(e) if e.kind() == ErrorKind::Interrupted => {} // by a signal, such as Ctrl-Z
+            Err(e) => return Err(explain(e)),
         }
     }
     stream.shutdown(Shutdown::Write).map_err(explain)?;
@@ -45,9 +46,11 @@ pub fn ask(addr: SocketAddr, message: &[u8], limit: Duration) -> Result<Vec<u8>,
         stream
             .set_read_timeout(Some(time_left(deadline)?))
             .map_err(explain)?;
-        match stream.read(&mut buffer).map_err(explain)? {
-            0 => return Ok(answer),
-            n => answer.extend_from_slice(&buffer[..n]),
+        match stream.read(&mut buffer) {
+            Ok(0) => return Ok(answer),
+            Ok(n) => answer.extend_from_slice(&buffer[..n]),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(explain(e)),
         }
     }
 }
@@ -75,17 +78,17 @@ fn explain(error: io::Error) -> AskError {
 }
 
 /// 1.3 Reply and close.
-pub fn reply_and_close(mut stream: TcpStream, reply: &[u8]) -> io::Result<()> {
+pub fn reply_and_close(mut stream: TcpStream, reply: &[u8], patience: Duration) -> io::Result<()> {
     let mut request = [0; 1024];
-    stream.read(&mut request).map(|_| ())?;
+    stream.read(&mut request).map(|_| ())?; // a request of 0 bytes is one, too
     stream.write_all(reply)?;
+    let deadline = Instant::now() + patience;
 
     // FIN goes out behind the reply. Closing now would send RST if unread bytes lie here, so they
     // are read and thrown away until the client has finished, within bounds.
     if stream.shutdown(Shutdown::Write).is_err() {
         return Ok(()); // the client is gone already
     }
-    let deadline = Instant::now() + Duration::from_secs(1);
     let mut left: usize = 1024 * 1024;
     let mut rest = [0; 8192];
     while left > 0 {
@@ -94,8 +97,10 @@ pub fn reply_and_close(mut stream: TcpStream, reply: &[u8]) -> io::Result<()> {
             break;
         }
         match stream.read(&mut rest) {
-            Ok(n @ 1..) => left = left.saturating_sub(n),
-            _ => break, // the client has finished, or is gone, or said nothing
+            Ok(0) => break, // the client has finished
+            Ok(n) => left = left.saturating_sub(n),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break, // it is gone, or said nothing
         }
     }
     Ok(())

@@ -8,15 +8,15 @@ use course::exercise::Failed;
 
 #[test]
 fn exercise_1_1_the_shouting_echo() -> Result<(), Failed> {
-    checks::shout(exercise::shout).solved()
+    checks::shout::shout(exercise::shout).solved()
 }
 
 #[test]
 fn exercise_1_2_a_client_with_human_errors() -> Result<(), Failed> {
-    checks::ask(exercise::ask).solved()
+    checks::ask::ask(exercise::ask).solved()
 }
 
 #[test]
 fn exercise_1_3_reply_and_close() -> Result<(), Failed> {
-    checks::reply_and_close(exercise::reply_and_close).solved()
+    checks::reply_and_close::reply_and_close(exercise::reply_and_close).solved()
 }
