@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
-use loop_server::{End, LineError};
+use loop_server::contract::{End, LineError};
 
 /// 2.1 Client after client.
 pub fn serve(listener: &TcpListener, clients: usize) -> Vec<End> {
@@ -46,7 +47,7 @@ pub fn answer_lines(stream: TcpStream, limit: usize) -> Result<u64, LineError> {
         let mut line = Vec::new();
         // One byte more than a line may have: its `\n`, or the byte too many.
         (&mut reader)
-            .take(limit as u64 + 1)
+            .take((limit as u64).saturating_add(1))
             .read_until(b'\n', &mut line)
             .map_err(LineError::Gone)?;
         if line.is_empty() {
@@ -72,31 +73,31 @@ pub fn through(
     source: &mut (dyn Read + Send),
     sink: &mut (dyn Write + Send),
 ) -> io::Result<u64> {
-    thread::scope(|scope| {
+    // The first error counts: others are what it caused in the other direction.
+    let first = OnceLock::new();
+    let give_up = |error| {
+        let _ = first.set(error);
+        // The other direction may be waiting in its read or write.
+        let _ = stream.shutdown(Shutdown::Both);
+        0
+    };
+    let (sent, received) = thread::scope(|scope| {
         let sender = scope.spawn(|| {
-            let sent = copy(source, &mut &stream);
-            // Behind the last byte, FIN. After an error, the other half ends as well: it may be
-            // waiting in a read.
-            let how = if sent.is_ok() {
-                Shutdown::Write
-            } else {
-                Shutdown::Both
-            };
-            let _ = stream.shutdown(how);
+            let sent = copy(source, &mut &stream).unwrap_or_else(give_up);
+            let _ = stream.shutdown(Shutdown::Write); // behind the last byte, FIN
             sent
         });
-        let received = copy(&mut &stream, sink);
-        // The server has closed, or nothing more can be taken: the sender, which may be waiting in
-        // a write, need not go on.
+        let received = copy(&mut &stream, sink).unwrap_or_else(give_up);
+        // The server has closed. The sender, which may be waiting in a write, need not go on.
         let _ = stream.shutdown(Shutdown::Both);
         let sent = sender.join().expect("copying does not panic");
-
-        let (received, sent) = (received?, sent?);
-        if received < sent {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        Ok(sent)
-    })
+        (sent, received)
+    });
+    match first.into_inner() {
+        Some(error) => Err(error),
+        None if received < sent => Err(ErrorKind::UnexpectedEof.into()),
+        None => Ok(sent),
+    }
 }
 
 /// Passes on until the end, piece by piece as it comes.

@@ -1,24 +1,6 @@
 //! Lesson 2: client after client, message after message. Read `docs/02-loop-server.md` beside it.
 
-use std::io;
+pub mod contract;
 
 /// Where the server listens and the client connects if `--addr` does not say otherwise.
 pub const ADDR: &str = "127.0.0.1:8802";
-
-/// How a conversation ended, in exercise 2.1.
-#[derive(Debug)]
-pub enum End {
-    /// The client has finished (a read of 0). So many bytes went back to it, all together.
-    Finished(u64),
-    /// The client is gone: a read or a write failed with this.
-    Gone(io::Error),
-}
-
-/// Why there are no more lines, in exercise 2.2.
-#[derive(Debug)]
-pub enum LineError {
-    /// A line was longer than the limit.
-    TooLong,
-    /// The client is gone: a read or a write failed with this.
-    Gone(io::Error),
-}

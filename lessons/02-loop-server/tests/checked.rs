@@ -16,16 +16,26 @@ use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use checks::{AnswerLines, Serve, Through};
-use course::exercise::{Mistake, prove};
-use loop_server::{End, LineError};
+use checks::answer_lines::AnswerLines;
+use checks::serve::Serve;
+use checks::through::Through;
+use course::exercise::{Mistake, Proof, Right};
+use loop_server::contract::{End, LineError};
 
 const SOURCE: &str = include_str!("../src/exercise.rs");
 
 #[test]
 fn exercise_2_1_is_proved() {
-    let skeleton = (SOURCE, "2.1 ", exercise::serve as Serve);
-    prove(checks::serve, skeleton, solution::serve, SERVE_MISTAKES);
+    Proof {
+        check: checks::serve::serve,
+        source: SOURCE,
+        exercise: "2.1",
+        skeleton: exercise::serve as Serve,
+        right: RIGHT_SERVERS,
+        mistakes: SERVE_MISTAKES,
+        unseen: &[],
+    }
+    .holds();
 }
 
 /// The communication loop, which is right.
@@ -63,12 +73,301 @@ fn each(
     ends
 }
 
+const RIGHT_SERVERS: &[Right<Serve>] = &[
+    ("the solution", solution::serve),
+    (
+        "an iterator over those that were accepted, and io::copy",
+        |listener, clients| {
+            let accepted = listener.incoming().filter_map(|stream| {
+                if stream.is_err() {
+                    thread::sleep(Duration::from_millis(100));
+                }
+                stream.ok()
+            });
+            let streams = accepted.take(clients);
+            streams
+                .map(|stream| end(io::copy(&mut &stream, &mut &stream)))
+                .collect()
+        },
+    ),
+    (
+        "a thread for each conversation, waited for",
+        |listener, clients| {
+            each(listener, clients, |mut stream| {
+                let conversation = thread::spawn(move || echo(&mut stream));
+                end(conversation.join().unwrap())
+            })
+        },
+    ),
+    (
+        "one loop with a state, and fill_buf",
+        |listener, clients| {
+            let mut ends = Vec::new();
+            let mut now: Option<(BufReader<TcpStream>, u64)> = None;
+            while ends.len() < clients {
+                let Some((reader, total)) = &mut now else {
+                    match listener.accept() {
+                        Ok((stream, _)) => now = Some((BufReader::with_capacity(333, stream), 0)),
+                        Err(_) => thread::sleep(Duration::from_millis(100)),
+                    }
+                    continue;
+                };
+                let ended = match reader.fill_buf() {
+                    Ok([]) => Some(End::Finished(*total)),
+                    Ok(bytes) => {
+                        let bytes = bytes.to_vec();
+                        reader.consume(bytes.len());
+                        *total += bytes.len() as u64;
+                        reader.get_mut().write_all(&bytes).err().map(End::Gone)
+                    }
+                    Err(error) => Some(End::Gone(error)),
+                };
+                if let Some(end) = ended {
+                    now = None; // closes the connection
+                    ends.push(end);
+                }
+            }
+            ends
+        },
+    ),
+];
+
 const SERVE_MISTAKES: &[Mistake<Serve>] = &[
     (
+        "serves clients side by side",
+        |listener, clients| {
+            thread::scope(|scope| {
+                let mut conversations = Vec::new();
+                while conversations.len() < clients {
+                    match listener.accept() {
+                        Ok((mut stream, _)) => {
+                            conversations.push(scope.spawn(move || end(echo(&mut stream))));
+                        }
+                        Err(_) => thread::sleep(Duration::from_millis(100)),
+                    }
+                }
+                let ends = conversations.into_iter();
+                ends.map(|conversation| conversation.join().unwrap())
+                    .collect()
+            })
+        },
+        "clients are served side by side",
+    ),
+    (
+        "echoes lines",
+        |listener, clients| {
+            each(listener, clients, |stream| {
+                let mut reader = BufReader::new(&stream);
+                let (mut line, mut total) = (Vec::new(), 0);
+                loop {
+                    match reader.read_until(b'\n', &mut line) {
+                        Ok(0) => return End::Finished(total),
+                        Ok(n) => total += n as u64,
+                        Err(error) => return End::Gone(error),
+                    }
+                    if let Err(error) = (&stream).write_all(&line) {
+                        return End::Gone(error);
+                    }
+                    line.clear();
+                }
+            })
+        },
+        "waits for more bytes",
+    ),
+    (
+        "waits whether more comes",
+        |listener, clients| {
+            each(listener, clients, |mut stream| {
+                let (mut buffer, mut total) = ([0; 1024], 0);
+                loop {
+                    match stream.read(&mut buffer) {
+                        Ok(0) => return End::Finished(total),
+                        Ok(n) => {
+                            thread::sleep(Duration::from_millis(250));
+                            total += n as u64;
+                            if let Err(error) = stream.write_all(&buffer[..n]) {
+                                return End::Gone(error);
+                            }
+                        }
+                        Err(error) => return End::Gone(error),
+                    }
+                }
+            })
+        },
+        "each echo waits for a while",
+    ),
+    (
+        "waits for the client's end",
+        |listener, clients| {
+            each(listener, clients, |mut stream| {
+                let mut all = Vec::new();
+                let copied = stream.read_to_end(&mut all);
+                end(copied.and_then(|n| stream.write_all(&all).map(|()| n as u64)))
+            })
+        },
+        "or for the client's end",
+    ),
+    (
+        "echoes text",
+        |listener, clients| {
+            each(listener, clients, |mut stream| {
+                let (mut buffer, mut total) = ([0; 1024], 0);
+                loop {
+                    match stream.read(&mut buffer) {
+                        Ok(0) => return End::Finished(total),
+                        Ok(n) => {
+                            let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                            total += n as u64;
+                            if let Err(error) = stream.write_all(text.as_bytes()) {
+                                return End::Gone(error);
+                            }
+                        }
+                        Err(error) => return End::Gone(error),
+                    }
+                }
+            })
+        },
+        "the bytes are taken for text",
+    ),
+    (
+        "echoes only 64 KiB",
+        |listener, clients| {
+            each(listener, clients, |stream| {
+                let mut left = 65_536;
+                let mut buffer = [0; 1024];
+                let mut total = 0;
+                loop {
+                    match (&stream).read(&mut buffer) {
+                        Ok(0) => return End::Finished(total),
+                        Ok(n) => {
+                            total += n as u64;
+                            let n = n.min(left);
+                            left -= n;
+                            if let Err(error) = (&stream).write_all(&buffer[..n]) {
+                                return End::Gone(error);
+                            }
+                        }
+                        Err(error) => return End::Gone(error),
+                    }
+                }
+            })
+        },
+        "only so many bytes are echoed",
+    ),
+    (
+        "takes the end for an error",
+        |listener, clients| {
+            each(listener, clients, |mut stream| {
+                let mut byte = [0];
+                loop {
+                    let echoed = stream.read_exact(&mut byte);
+                    if let Err(error) = echoed.and_then(|()| stream.write_all(&byte)) {
+                        return End::Gone(error);
+                    }
+                }
+            })
+        },
+        "a read of 0 is taken for an error",
+    ),
+    (
+        "has an error of its own",
+        |listener, clients| {
+            each(listener, clients, |mut stream| match echo(&mut stream) {
+                Ok(total) => End::Finished(total),
+                Err(_) => End::Gone(io::Error::other("the client is gone")),
+            })
+        },
+        "the error is replaced",
+    ),
+    (
+        "adds an end for nobody",
+        |listener, clients| {
+            let mut ends = each(listener, clients, |mut stream| end(echo(&mut stream)));
+            ends.push(End::Finished(0));
+            ends
+        },
+        "there is not one end for each client",
+    ),
+    (
+        "accepts before it looks at the number",
+        |listener, clients| {
+            let mut ends = Vec::new();
+            loop {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => thread::sleep(Duration::from_millis(100)),
+                }
+                if ends.len() >= clients {
+                    return ends;
+                }
+            }
+        },
+        "before the number is looked at",
+    ),
+    (
+        "sets memory aside for all",
+        |listener, clients| {
+            let mut ends = Vec::with_capacity(clients);
+            ends.extend(each(listener, clients, |mut stream| end(echo(&mut stream))));
+            ends
+        },
+        "capacity overflow",
+    ),
+    (
+        "gives up after five failed accepts",
+        |listener, clients| {
+            let (mut ends, mut failed) = (Vec::new(), 0);
+            while ends.len() < clients && failed < 5 {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => {
+                        failed += 1;
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            }
+            ends
+        },
+        "at once or after some of them",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "pauses for a millisecond",
+        |listener, clients| {
+            let mut ends = Vec::new();
+            while ends.len() < clients {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => thread::sleep(Duration::from_millis(1)),
+                }
+            }
+            ends
+        },
+        "much shorter than a tenth of a second",
+    ),
+    (
+        "pauses for longer each time",
+        |listener, clients| {
+            let (mut ends, mut pause) = (Vec::new(), Duration::from_millis(100));
+            while ends.len() < clients {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => {
+                        thread::sleep(pause);
+                        pause *= 8;
+                    }
+                }
+            }
+            ends
+        },
+        "the pause is much longer",
+    ),
+    (
         "accepts one client",
-        |listener, _| {
-            let (mut stream, _) = listener.accept().unwrap();
-            vec![end(echo(&mut stream))]
+        |listener, clients| {
+            each(listener, clients.min(1), |mut stream| {
+                end(echo(&mut stream))
+            })
         },
         "only one client is accepted",
     ),
@@ -170,7 +469,7 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
                 End::Finished(total)
             })
         },
-        "an error of read or write is taken for the end",
+        "is taken for the end of the stream",
     ),
     (
         "ignores what a write says",
@@ -190,7 +489,7 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
                 }
             })
         },
-        "is ignored",
+        "or ignored",
     ),
     (
         "counts only polite clients",
@@ -316,20 +615,23 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
 
 #[test]
 fn exercise_2_2_is_proved() {
-    let skeleton = (SOURCE, "2.2 ", exercise::answer_lines as AnswerLines);
-    prove(
-        checks::answer_lines,
-        skeleton,
-        solution::answer_lines,
-        LINE_MISTAKES,
-    );
+    Proof {
+        check: checks::answer_lines::answer_lines,
+        source: SOURCE,
+        exercise: "2.2",
+        skeleton: exercise::answer_lines as AnswerLines,
+        right: RIGHT_LINES,
+        mistakes: LINE_MISTAKES,
+        unseen: &[],
+    }
+    .holds();
 }
 
 /// One line as it is read, which is right: at most one byte more than a line may have.
 fn read_one(reader: &mut impl BufRead, limit: usize) -> Result<Vec<u8>, LineError> {
     let mut line = Vec::new();
     reader
-        .take(limit as u64 + 1)
+        .take((limit as u64).saturating_add(1))
         .read_until(b'\n', &mut line)
         .map_err(LineError::Gone)?;
     Ok(line)
@@ -371,12 +673,224 @@ fn lines(
     unreachable!("there are fewer lines than numbers")
 }
 
+const RIGHT_LINES: &[Right<AnswerLines>] = &[
+    ("the solution", solution::answer_lines),
+    ("byte by byte", |stream, limit| {
+        let (mut line, mut number) = (Vec::new(), 0);
+        for byte in BufReader::new(&stream).bytes() {
+            match byte.map_err(LineError::Gone)? {
+                b'\n' => {
+                    number += 1;
+                    answer(&stream, number, &line)?;
+                    line.clear();
+                }
+                _ if line.len() == limit => return Err(LineError::TooLong),
+                byte => line.push(byte),
+            }
+        }
+        if !line.is_empty() {
+            number += 1;
+            answer(&stream, number, &line)?;
+        }
+        Ok(number)
+    }),
+    ("a buffer of its own, and position", |mut stream, limit| {
+        let (mut rest, mut number) = (Vec::new(), 0);
+        let mut buffer = vec![0; 700];
+        loop {
+            let n = stream.read(&mut buffer).map_err(LineError::Gone)?;
+            rest.extend_from_slice(&buffer[..n]);
+            if n == 0 && !rest.is_empty() {
+                rest.push(b'\n');
+            }
+            while let Some(end) = rest.iter().position(|&b| b == b'\n') {
+                if end > limit {
+                    return Err(LineError::TooLong);
+                }
+                number += 1;
+                answer(&stream, number, &rest[..end])?;
+                rest.drain(..=end);
+            }
+            if rest.len() > limit {
+                return Err(LineError::TooLong);
+            }
+            if n == 0 {
+                return Ok(number);
+            }
+        }
+    }),
+    (
+        "fill_buf, a writer that is flushed, an iterator of pieces",
+        |stream, limit| {
+            let mut reader = BufReader::with_capacity(64, &stream);
+            let mut writer = BufWriter::new(&stream);
+            let (mut line, mut number) = (Vec::new(), 0);
+            loop {
+                let bytes = reader.fill_buf().map_err(LineError::Gone)?;
+                let (taken, ended) = (bytes.len(), bytes.is_empty());
+                let pieces: Vec<Vec<u8>> = bytes
+                    .split_inclusive(|&b| b == b'\n')
+                    .map(<[u8]>::to_vec)
+                    .collect();
+                reader.consume(taken);
+                for piece in pieces {
+                    let text = piece.strip_suffix(b"\n").unwrap_or(&piece);
+                    line.extend_from_slice(text);
+                    if line.len() > limit {
+                        let _ = writer.into_parts(); // nothing is in it
+                        return Err(LineError::TooLong);
+                    }
+                    if text.len() < piece.len() {
+                        number += 1;
+                        answer(&mut writer, number, &line)?;
+                        writer.flush().map_err(LineError::Gone)?;
+                        line.clear();
+                    }
+                }
+                if ended {
+                    if !line.is_empty() {
+                        number += 1;
+                        answer(&mut writer, number, &line)?;
+                        writer.flush().map_err(LineError::Gone)?;
+                    }
+                    return Ok(number);
+                }
+            }
+        },
+    ),
+];
+
 const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
+    (
+        "flushes when nothing more is there",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut writer = BufWriter::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                cut(&mut line, limit)?;
+                number += 1;
+                answer(&mut writer, number, &line)?;
+                if reader.buffer().is_empty() {
+                    writer.flush().map_err(LineError::Gone)?;
+                }
+            }
+        },
+        "while something of the next line is there",
+    ),
+    (
+        "waits whether more comes",
+        |stream, limit| {
+            lines(&stream, limit, |line| {
+                thread::sleep(Duration::from_millis(250));
+                cut(line, limit)
+            })
+        },
+        "each answer waits for a while",
+    ),
+    (
+        "forgets the space",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            for number in 1.. {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number - 1);
+                }
+                cut(&mut line, limit)?;
+                let answer = [format!("{number}:").as_bytes(), &line, b"\n"].concat();
+                (&stream).write_all(&answer).map_err(LineError::Gone)?;
+            }
+            unreachable!("there are fewer lines than numbers")
+        },
+        "the answer has another form",
+    ),
+    (
+        "counts lines in a byte",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0_u8;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number.into());
+                }
+                cut(&mut line, limit)?;
+                number = number.wrapping_add(1);
+                answer(&stream, number.into(), &line)?;
+            }
+        },
+        "some line is lost, or cut",
+    ),
+    (
+        "counts the end",
+        |stream, limit| lines(&stream, limit, |line| cut(line, limit)).map(|n| n + 1),
+        "something is counted that is none",
+    ),
+    (
+        "keeps the stream",
+        |stream, limit| {
+            std::mem::forget(stream.try_clone());
+            lines(&stream, limit, |line| cut(line, limit))
+        },
+        "something still holds the stream",
+    ),
+    (
+        "adds 1 to the limit",
+        |stream, limit| {
+            let most = limit.wrapping_add(1);
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = Vec::new();
+                let mut one = (&mut reader).take(most as u64);
+                one.read_until(b'\n', &mut line).map_err(LineError::Gone)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                cut(&mut line, limit)?;
+                number += 1;
+                answer(&stream, number, &line)?;
+            }
+        },
+        "the limit is calculated with",
+    ),
+    (
+        "takes a failed write for the end",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            let mut number = 0;
+            loop {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() {
+                    return Ok(number);
+                }
+                cut(&mut line, limit)?;
+                if answer(&stream, number + 1, &line).is_err() {
+                    return Ok(number);
+                }
+                number += 1;
+            }
+        },
+        "an error of write is taken for the end",
+    ),
+    (
+        "says Gone where a line is too long",
+        |stream, limit| {
+            let result = lines(&stream, limit, |line| cut(line, limit));
+            result.map_err(|_| LineError::Gone(ErrorKind::ConnectionReset.into()))
+        },
+        "the reason is not told",
+    ),
     (
         "takes a read for a line",
         |mut stream, limit| {
             let mut number = 0;
-            let mut buffer = vec![0; limit + 1];
+            let mut buffer = vec![0; limit.min(100_000) + 1];
             loop {
                 let n = stream.read(&mut buffer).map_err(LineError::Gone)?;
                 if n == 0 {
@@ -394,7 +908,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
         "splits each read at its line ends",
         |mut stream, limit| {
             let mut number = 0;
-            let mut buffer = vec![0; limit + 1];
+            let mut buffer = vec![0; limit.min(100_000) + 1];
             loop {
                 let n = stream.read(&mut buffer).map_err(LineError::Gone)?;
                 if n == 0 {
@@ -445,7 +959,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
             loop {
                 let mut line = String::new();
                 let n = (&mut reader)
-                    .take(limit as u64 + 1)
+                    .take((limit as u64).saturating_add(1))
                     .read_line(&mut line)
                     .map_err(LineError::Gone)?;
                 if n == 0 {
@@ -457,7 +971,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 answer(&stream, number, &line)?;
             }
         },
-        "the bytes were taken for text",
+        "the bytes are taken for text",
     ),
     (
         "makes text of the bytes",
@@ -468,7 +982,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 Ok(())
             })
         },
-        "the bytes were taken for text",
+        "the bytes are taken for text",
     ),
     (
         "takes the lines of the standard library",
@@ -484,7 +998,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
             }
             Ok(number)
         },
-        "lines() takes '\\r'",
+        "more than the '\\n' is cut off",
     ),
     (
         "stops at the empty line",
@@ -591,7 +1105,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 (&stream).write_all(&answer).map_err(LineError::Gone)?;
             }
         },
-        "or without one",
+        "without a '\\n'",
     ),
     (
         "takes the end for an empty line",
@@ -614,7 +1128,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
     (
         "limits the whole conversation",
         |stream, limit| {
-            let mut reader = BufReader::new(&stream).take(limit as u64 + 1);
+            let mut reader = BufReader::new(&stream).take((limit as u64).saturating_add(1));
             let mut number = 0;
             loop {
                 let mut line = Vec::new();
@@ -629,7 +1143,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 answer(&stream, number, &line)?;
             }
         },
-        "the limit is for one line, not for all of them",
+        "the limit is taken for all lines together",
     ),
     (
         "numbers from 0",
@@ -666,7 +1180,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 answer(&stream, number, &line)?;
             }
         },
-        "TooLong is the end of the conversation",
+        "TooLong does not end the conversation",
     ),
     (
         "waits for the client's end behind a long line",
@@ -675,7 +1189,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
             let _ = io::copy(&mut &stream, &mut io::sink());
             result
         },
-        "TooLong is the end of the conversation",
+        "TooLong does not end the conversation",
     ),
     (
         "reads a long line to its end",
@@ -698,7 +1212,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 answer(&stream, number, &line)?;
             }
         },
-        "is read to its end before you close",
+        "is read before you close",
     ),
     (
         "looks at the length when the line is whole",
@@ -746,7 +1260,7 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 }
             }
         },
-        "one byte at a time",
+        "the length is looked at only when the line is whole",
     ),
     (
         "counts the line's end",
@@ -762,18 +1276,21 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
     ),
     (
         "allows one byte too many",
-        |stream, limit| lines(&stream, limit + 1, |line| cut(line, limit + 1)),
-        "the limit was 10",
+        |stream, limit| {
+            let limit = limit.saturating_add(1);
+            lines(&stream, limit, |line| cut(line, limit))
+        },
+        "it is one byte too large",
     ),
     (
-        "cuts a long line in pieces",
+        "a long line is cut",
         |stream, limit| {
             lines(&stream, limit, |line| {
                 line.pop_if(|b| *b == b'\n');
                 Ok(())
             })
         },
-        "cuts a long line in pieces",
+        "a long line is cut",
     ),
     (
         "takes a reset for the end",
@@ -798,13 +1315,27 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
 
 #[test]
 fn exercise_2_3_is_proved() {
-    let skeleton = (SOURCE, "2.3 ", exercise::through as Through);
-    prove(
-        checks::through,
-        skeleton,
-        solution::through,
-        THROUGH_MISTAKES,
-    );
+    Proof {
+        check: checks::through::through,
+        source: SOURCE,
+        exercise: "2.3",
+        skeleton: exercise::through as Through,
+        right: RIGHT_THROUGHS,
+        mistakes: THROUGH_MISTAKES,
+        unseen: &[
+            #[cfg(windows)]
+            (
+                "After any of them it returns at once",
+                "Windows wakes no call that waits",
+            ),
+            #[cfg(windows)]
+            (
+                "When the server closes or breaks off",
+                "Windows wakes no call that waits",
+            ),
+        ],
+    }
+    .holds();
 }
 
 /// Passes on until the end, piece by piece, which is right.
@@ -850,7 +1381,249 @@ fn all(sent: u64, received: u64) -> io::Result<u64> {
     Ok(received)
 }
 
+const RIGHT_THROUGHS: &[Right<Through>] = &[
+    ("the solution", solution::through),
+    (
+        "two threads, io::copy, and the first error in a channel",
+        |stream, source, sink| {
+            let (failed, errors) = mpsc::channel();
+            let (sent, received) = thread::scope(|scope| {
+                let stream = &stream;
+                let give_up = move |error, failed: mpsc::Sender<io::Error>| {
+                    let _ = failed.send(error);
+                    let _ = stream.shutdown(Shutdown::Both);
+                    0
+                };
+                let of_sender = failed.clone();
+                let sender = scope.spawn(move || {
+                    let sent = io::copy(source, &mut &*stream);
+                    let sent = sent.unwrap_or_else(|error| give_up(error, of_sender));
+                    let _ = stream.shutdown(Shutdown::Write);
+                    sent
+                });
+                let receiver = scope.spawn(move || {
+                    let received = io::copy(&mut &*stream, sink);
+                    let received = received.unwrap_or_else(|error| give_up(error, failed));
+                    let _ = stream.shutdown(Shutdown::Both);
+                    received
+                });
+                (sender.join().unwrap(), receiver.join().unwrap())
+            });
+            match errors.try_recv() {
+                Ok(error) => Err(error),
+                Err(_) => all(sent, received),
+            }
+        },
+    ),
+    ("errors that know whose they are", |stream, source, sink| {
+        enum Whose {
+            Ours(io::Error),
+            Streams(io::Error),
+        }
+        use Whose::{Ours, Streams};
+        let sent = |source: &mut dyn Read| {
+            let (mut buffer, mut total) = (vec![0; 4096], 0);
+            loop {
+                match source.read(&mut buffer).map_err(Ours)? {
+                    0 => return Ok(total),
+                    n => (&stream).write_all(&buffer[..n]).map_err(Streams)?,
+                }
+                total += 1;
+            }
+        };
+        let received = |sink: &mut dyn Write| {
+            let (mut buffer, mut total) = (vec![0; 100_000], 0);
+            loop {
+                let n = (&stream).read(&mut buffer).map_err(Streams)?;
+                if n == 0 {
+                    return Ok(total);
+                }
+                sink.write_all(&buffer[..n]).map_err(Ours)?;
+                total += n as u64;
+            }
+        };
+        let mut given = Counted(source, 0);
+        let (sent, received) = thread::scope(|scope| {
+            let sender = scope.spawn(|| {
+                let sent: Result<u64, Whose> = sent(&mut given);
+                let _ = stream.shutdown(if sent.is_ok() {
+                    Shutdown::Write
+                } else {
+                    Shutdown::Both
+                });
+                sent
+            });
+            let received: Result<u64, Whose> = received(sink);
+            let _ = stream.shutdown(Shutdown::Both);
+            (sender.join().unwrap(), received)
+        });
+        match (sent, received) {
+            (Err(Ours(error)), _) | (_, Err(Ours(error))) => Err(error),
+            (_, Err(Streams(error))) | (Err(Streams(error)), _) => Err(error),
+            (Ok(_), Ok(received)) => all(given.1, received),
+        }
+    }),
+    (
+        "a sender fed through a narrow channel",
+        |stream, source, sink| {
+            let first = Mutex::new(None);
+            let stop = |error| {
+                first.lock().unwrap().get_or_insert(error);
+                let _ = stream.shutdown(Shutdown::Both);
+                0
+            };
+            let (fed, received) = thread::scope(|scope| {
+                let (pieces, queue) = mpsc::sync_channel::<Vec<u8>>(1);
+                scope.spawn(|| {
+                    for piece in queue {
+                        if let Err(error) = (&stream).write_all(&piece) {
+                            return stop(error);
+                        }
+                    }
+                    let _ = stream.shutdown(Shutdown::Write);
+                    0
+                });
+                let feeder = scope.spawn(|| {
+                    let pieces = pieces; // dropped when this ends
+                    let (mut buffer, mut total) = (vec![0; 4096], 0);
+                    loop {
+                        match source.read(&mut buffer) {
+                            Ok(0) => return total,
+                            Ok(n) => {
+                                if pieces.send(buffer[..n].to_vec()).is_err() {
+                                    return total;
+                                }
+                                total += n as u64;
+                            }
+                            Err(error) => return stop(error),
+                        }
+                    }
+                });
+                let received = copy(&stream, sink).unwrap_or_else(&stop);
+                let _ = stream.shutdown(Shutdown::Both);
+                (feeder.join().unwrap(), received)
+            });
+            match first.into_inner().unwrap() {
+                Some(error) => Err(error),
+                None => all(fed, received),
+            }
+        },
+    ),
+];
+
+/// Counts what a source gives.
+struct Counted<'a>(&'a mut (dyn Read + Send), u64);
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.0.read(buffer)?;
+        self.1 += n as u64;
+        Ok(n)
+    }
+}
+
 const THROUGH_MISTAKES: &[Mistake<Through>] = &[
+    #[cfg(target_os = "linux")]
+    (
+        "prefers what the receiver failed with",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| send(&stream, source));
+                let received = receive(&stream, sink);
+                let sent = sender.join().unwrap();
+                let received = received?;
+                all(sent?, received)
+            })
+        },
+        "or by what it caused in the other",
+    ),
+    (
+        "lets the echo run ahead in a channel",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| send(&stream, source));
+                let (pieces, queue) = mpsc::channel::<Vec<u8>>();
+                let receiver = scope.spawn(|| -> io::Result<()> {
+                    let pieces = pieces;
+                    let mut buffer = vec![0; 8192];
+                    loop {
+                        match (&stream).read(&mut buffer)? {
+                            0 => return Ok(()),
+                            n => drop(pieces.send(buffer[..n].to_vec())),
+                        }
+                    }
+                });
+                let mut received = 0;
+                for piece in queue {
+                    sink.write_all(&piece)?;
+                    received += piece.len() as u64;
+                }
+                receiver.join().unwrap()?;
+                all(sender.join().unwrap()?, received)
+            })
+        },
+        "what comes back is kept in memory",
+    ),
+    (
+        "has room for 8 MiB on the way back",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender = scope.spawn(|| send(&stream, source));
+                let (pieces, queue) = mpsc::sync_channel::<Vec<u8>>(128);
+                let receiver = scope.spawn(|| -> io::Result<()> {
+                    let pieces = pieces;
+                    loop {
+                        let mut buffer = vec![0; 65_536];
+                        match (&stream).read(&mut buffer)? {
+                            0 => return Ok(()),
+                            n => buffer.truncate(n),
+                        }
+                        drop(pieces.send(buffer));
+                    }
+                });
+                let mut received = 0;
+                for piece in queue {
+                    sink.write_all(&piece)?;
+                    received += piece.len() as u64;
+                }
+                receiver.join().unwrap()?;
+                all(sender.join().unwrap()?, received)
+            })
+        },
+        "what comes back is kept in memory",
+    ),
+    (
+        "makes the buffers larger",
+        |stream, source, sink| {
+            let socket = socket2::SockRef::from(&stream);
+            socket.set_send_buffer_size(4 << 20)?;
+            socket.set_recv_buffer_size(4 << 20)?;
+            solution::through(stream, source, sink)
+        },
+        "SO_SNDBUF or SO_RCVBUF is set",
+    ),
+    (
+        "counts twice",
+        |stream, source, sink| solution::through(stream, source, sink).map(|n| 2 * n),
+        "or one is counted twice",
+    ),
+    (
+        "fails at the end",
+        |stream, source, sink| {
+            let done = solution::through(stream.try_clone()?, source, sink)?;
+            stream.shutdown(Shutdown::Both)?;
+            Ok(done)
+        },
+        "something fails although everything is back",
+    ),
+    (
+        "has an error of its own",
+        |stream, source, sink| {
+            solution::through(stream, source, sink)
+                .map_err(|e| io::Error::other(format!("copy: {e}")))
+        },
+        "the error is replaced: by one of your own",
+    ),
     (
         "sends everything, then reads",
         |stream, source, sink| {
@@ -921,7 +1694,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "no shutdown(Shutdown::Write) behind the last byte",
+        "nothing says that the last byte was sent",
     ),
     (
         "drops a clone for a half-close",
@@ -933,7 +1706,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "dropping a clone is none",
+        "dropping a clone does not",
     ),
     (
         "takes the whole source into memory",
@@ -948,7 +1721,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "the whole source is read into memory",
+        "read into memory faster than the server takes it",
     ),
     (
         "lets the sender run ahead in a channel",
@@ -977,7 +1750,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, receiver.join().unwrap()?)
             })
         },
-        "the whole source is read into memory",
+        "read into memory faster than the server takes it",
     ),
     (
         "keeps the echo until it is whole",
@@ -990,7 +1763,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, echo.len() as u64)
             })
         },
-        "what is there already waits",
+        "what comes back is kept in memory",
     ),
     (
         "does not flush",
@@ -1050,7 +1823,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "more than the n bytes that were read is written",
+        "more than the n bytes that were read goes to the sink",
     ),
     (
         "does not repeat a write that took a part",
@@ -1068,7 +1841,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "a write that took fewer is not repeated",
+        "a write that took fewer bytes is not repeated",
     ),
     (
         "takes a short echo for a whole one",
@@ -1090,7 +1863,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 receive(&stream, sink)
             })
         },
-        "an error is dropped",
+        "the error is dropped",
     ),
     (
         "half-closes when the source fails",
@@ -1105,7 +1878,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "shutdown(Shutdown::Both) wakes it",
+        "which nobody wakes",
     ),
     (
         "leaves the sender in its write",
@@ -1116,7 +1889,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sender.join().unwrap()?, received)
             })
         },
-        "shutdown(Shutdown::Both) wakes it",
+        "which nobody wakes",
     ),
     (
         "says what the sender failed with",
@@ -1128,7 +1901,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
                 all(sent, received?)
             })
         },
-        "replaced by what it caused in the other direction",
+        "or by what it caused in the other",
     ),
 ];
 

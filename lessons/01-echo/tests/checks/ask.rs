@@ -420,7 +420,7 @@ fn begins_before_connecting(trial: &Trial, ask: Ask) -> Step {
     const GIVEN: Duration = Duration::from_millis(1800);
     const LATEST: Duration = Duration::from_millis(2300); // a mistake needs 2.8 s
     const BEAT: Duration = Duration::from_millis(20);
-    trial.at_pace(Duration::from_millis(150), |pace| {
+    trial.at_pace(Duration::from_millis(250), |pace| {
         let mut full = FullQueue::new(trial)?;
         let addr = full.addr;
         pace.beat();

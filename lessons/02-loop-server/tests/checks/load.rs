@@ -24,6 +24,10 @@ pub struct Load {
     asks_first: Option<u64>,
     source_fails: Option<&'static str>,
     sink_fails: Option<&'static str>,
+    /// The source fails only when the sink is stuck with what came back.
+    waits_for_the_sink: bool,
+    /// So many bytes the sink takes with each write.
+    bite: usize,
     shared: Arc<(Mutex<Progress>, Condvar)>,
 }
 
@@ -32,6 +36,10 @@ struct Progress {
     given: u64,
     back: u64,
     asked_in_vain: bool,
+    /// The sink takes nothing for now, nor says no.
+    stuck: bool,
+    /// Somebody waits for the sink.
+    waits: bool,
     difference: Option<String>,
 }
 
@@ -42,6 +50,8 @@ impl Load {
             asks_first: None,
             source_fails: None,
             sink_fails: None,
+            waits_for_the_sink: false,
+            bite: 3000,
             shared: Arc::default(),
         }
     }
@@ -62,12 +72,31 @@ impl Load {
         }
     }
 
+    /// The source fails, but not before the sink is stuck with what came back.
+    pub fn source_fails_later(self, message: &'static str) -> Load {
+        Load {
+            waits_for_the_sink: true,
+            ..self.source_fails(message)
+        }
+    }
+
     /// The sink takes nothing.
     pub fn sink_fails(self, message: &'static str) -> Load {
         Load {
             sink_fails: Some(message),
             ..self
         }
+    }
+
+    /// The sink takes so few bytes with each write.
+    pub fn bites(self, bite: usize) -> Load {
+        Load { bite, ..self }
+    }
+
+    /// The sink takes nothing until this is called with `false`; its callers wait.
+    pub fn sink_is_stuck(&self, stuck: bool) {
+        self.progress().stuck = stuck;
+        self.shared.1.notify_all();
     }
 
     pub fn source(&self) -> impl Read + Send + 'static {
@@ -112,10 +141,7 @@ impl Load {
             None => Ok(()),
             Some(difference) => Err(Fault::new(format!(
                 "what came back is not what the sink got\n{difference}"
-            ))
-            .cause(
-                "more than the n bytes that were read is written, or a write that took fewer is not repeated",
-            )),
+            ))),
         }
     }
 
@@ -176,6 +202,10 @@ impl Read for Source {
         }
         let piece = piece_at(progress.given, buffer.len(), end);
         if let (true, Some(message)) = (piece.is_empty(), load.source_fails) {
+            let deadline = Instant::now() + WAIT;
+            while load.waits_for_the_sink && !progress.waits && Instant::now() < deadline {
+                progress = load.changed(progress, WAIT);
+            }
             return Err(io::Error::other(message));
         }
         buffer[..piece.len()].copy_from_slice(piece);
@@ -194,7 +224,12 @@ impl Write for Sink {
             return Err(io::Error::other(message));
         }
         let mut progress = load.progress();
-        let bytes = &bytes[..bytes.len().min(3000)];
+        while progress.stuck {
+            progress.waits = true;
+            load.shared.1.notify_all();
+            progress = load.changed(progress, WAIT);
+        }
+        let bytes = &bytes[..bytes.len().min(load.bite)];
         let mut rest = bytes;
         while !rest.is_empty() && progress.difference.is_none() {
             let expected = piece_at(progress.back, rest.len(), load.len);
