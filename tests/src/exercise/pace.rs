@@ -146,6 +146,11 @@ impl Pace {
         self.last = Instant::now();
     }
 
+    /// Begins anew, after a wait for the function that is no part of the rhythm.
+    pub fn restart(&mut self) {
+        self.last = Instant::now();
+    }
+
     /// The longest time between two beats so far.
     pub fn longest(&self) -> Duration {
         self.longest.max(self.last.elapsed())
