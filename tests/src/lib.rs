@@ -41,7 +41,7 @@ use anstyle::Style;
 pub use lack::{has, has_netcat};
 pub use lessons::{Heading, LESSONS, Lesson, Part, lesson};
 pub use page::{Block, Page, Session};
-pub use place::{PATIENCE, programs, workspace};
+pub use place::{PATIENCE, cargo, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
 pub use program::example;
 pub use replay::{Mode, Replay, Trouble};

@@ -3,12 +3,11 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
 use crate::lack::exists;
 use crate::lessons::{LESSONS, Lesson};
-use crate::place::{programs, workspace};
+use crate::place::{cargo, programs, workspace};
 use crate::redact::Ports;
 use regex::{Captures, Regex};
 
@@ -331,8 +330,7 @@ fn build_once(what: &[&str]) {
 }
 
 fn build(what: &[&str]) {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = cargo();
     build.args(["build", "--quiet"]).args(what);
     // Of the package whose test this is: it knows its workspace.
     let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);

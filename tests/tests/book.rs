@@ -3,10 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::process::Command;
 use std::sync::LazyLock;
 
-use course::{LESSONS, Lesson, Page, check, workspace};
+use course::{LESSONS, Lesson, Page, cargo, check, workspace};
 use regex::Regex;
 
 /// The words of prose that a page may have. The glossary may have more, and a lesson's exercises,
@@ -42,10 +41,9 @@ fn assert_none(complaints: &[String]) {
 #[test]
 fn what_belongs_to_no_lesson_is_true() {
     // The sessions run the lessons' programs, which a test of this package cannot rely on.
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = cargo();
     build.args(["build", "--quiet", "--workspace", "--bins", "--examples"]);
-    let status = build.current_dir(workspace()).status();
+    let status = build.status();
     assert!(
         status.is_ok_and(|s| s.success()),
         "the lessons do not build"

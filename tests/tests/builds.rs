@@ -5,17 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::process::Command;
 use std::sync::LazyLock;
 
-use course::{LESSONS, workspace};
+use course::{LESSONS, cargo, workspace};
 use regex::Regex;
 
 /// The crates that Cargo compiles for a selection, each with its features. With `dev`, those of the
 /// tests and examples too.
 fn crates(selection: &[&str], dev: bool) -> BTreeSet<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut tree = Command::new(cargo);
+    let mut tree = cargo();
     tree.args(["tree", "--quiet", "--prefix", "none", "--format", "{p} {f}"]);
     tree.args([
         "--edges",

@@ -4,14 +4,13 @@
 //! are here: [`write_messages`] and [`read_pieces`]. The datagrams are in the programs.
 
 pub mod contract;
+mod messages;
 mod picture;
 mod stream;
 
+pub use messages::MESSAGES;
 pub use picture::{Piece, borders_unknown, bytes, draw, mark_borders};
 pub use stream::{Gap, MOST, Reader, Writer, read_pieces, write_messages};
 
 /// Where the server listens and the client connects if `--addr` does not say otherwise.
 pub const ADDR: &str = "127.0.0.1:8805";
-
-/// The five messages, 27 bytes together. Their characters are one, two and three bytes long.
-pub const MESSAGES: [&str; 5] = ["hej", "привет", "hi", "hola", "你好"];

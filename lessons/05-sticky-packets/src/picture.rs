@@ -4,7 +4,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use shared::escape;
 
-use crate::MESSAGES;
+use crate::messages::MESSAGES;
 
 /// The colours of the five messages.
 const COLOURS: [AnsiColor; 5] = [

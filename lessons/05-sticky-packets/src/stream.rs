@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use shared::{Failure, ask, escape, say};
 
-use crate::{MESSAGES, Piece, borders_unknown, bytes, draw, mark_borders};
+use crate::messages::MESSAGES;
+use crate::picture::{Piece, borders_unknown, bytes, draw, mark_borders};
 
 /// How the writer writes.
 #[derive(clap::Args)]

@@ -1,16 +1,14 @@
 //! `cargo course check [N] [--watch]`: runs the checks of the exercises and sums them up.
 
-use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use anstyle::AnsiColor;
-use course::{LESSONS, Lesson, workspace};
+use course::{LESSONS, Lesson, cargo, paint, workspace};
 use shared::{Failure, say, warn};
 
-use crate::paint;
 use crate::progress::{self, State};
 
 /// Checks one lesson or all; with `watch`, again at each save.
@@ -135,8 +133,7 @@ fn check(lesson: &Lesson) -> Result<usize, Failure> {
 
 /// `cargo test` of the lesson's exercises.
 fn test(lesson: &Lesson, arguments: &[&str]) -> Command {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
+    let mut command = cargo();
     command.args([
         "test",
         "--quiet",

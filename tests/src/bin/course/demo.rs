@@ -3,10 +3,10 @@
 use std::net::{TcpListener, UdpSocket};
 
 use anstyle::{AnsiColor, Style};
-use course::{Lesson, Mode, Page, Replay, Trouble};
+use course::{Lesson, Mode, Page, Replay, Trouble, paint};
 use shared::{Failure, say};
 
-use crate::{build, paint};
+use crate::build::build;
 
 /// Builds the lesson's programs and plays the session, both terminals in one window.
 pub fn run(lesson: &Lesson, any_port: bool, pipes: bool) -> Result<(), Failure> {

@@ -1,10 +1,9 @@
 //! `cargo course`: the lessons, how many exercises are solved, and what to do next.
 
 use anstyle::{AnsiColor, Style};
-use course::{Lesson, Part};
+use course::{Lesson, Part, paint};
 use shared::{Failure, say};
 
-use crate::paint;
 use crate::progress::{Exercise, State, exercises};
 
 /// Prints the lessons, part by part.

@@ -1,5 +1,6 @@
 //! Plays, checks and looks into the lessons: `cargo course`.
 
+mod build;
 mod check;
 mod demo;
 mod list;
@@ -8,12 +9,10 @@ mod progress;
 mod tap;
 mod trials;
 
-use std::env;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use course::{Lesson, lesson, paint, workspace};
-use shared::Failure;
+use course::{Lesson, lesson};
 
 /// Shows the lessons, plays them, checks your exercises, and shows what passes on the wire.
 #[derive(Parser)]
@@ -77,27 +76,4 @@ fn main() -> ExitCode {
         Some(Command::Soak(args)) => trials::run("soak", &args),
         Some(Command::Tap(args)) => tap::run(&args),
     })
-}
-
-/// Has Cargo build some of the course's programs, and show that it does.
-fn build(programs: &[&str]) -> Result<(), Failure> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = process::Command::new(cargo);
-    build.arg("build").current_dir(workspace());
-    // Not by their package: Cargo would choose other features of what they depend on, and compile
-    // that once more.
-    for program in programs {
-        build.args(["--bin", program]);
-    }
-    if !cfg!(debug_assertions) {
-        build.arg("--release"); // as this program was built, so that they lie beside it
-    }
-    let status = build
-        .status()
-        .map_err(|e| Failure::new(format!("cannot run cargo: {e}")))?;
-    if status.success() {
-        return Ok(());
-    }
-    let programs = programs.join(" and ");
-    Err(Failure::new(format!("cargo could not build {programs}")))
 }

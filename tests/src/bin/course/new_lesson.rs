@@ -245,9 +245,7 @@ fn cannot(what: &str, path: &Path, cause: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
-    use course::programs;
+    use course::{cargo, programs};
     use tempfile::TempDir;
 
     use super::*;
@@ -322,17 +320,16 @@ mod tests {
         }
         fs::write(folder.path().join("Cargo.toml"), manifest).expect("there is room");
         fs::write(folder.path().join("Cargo.lock"), read("Cargo.lock")).expect("there is room");
-        let cargo = |arguments: &[&str]| {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let mut command = Command::new(cargo);
+        let run = |arguments: &[&str]| {
+            let mut command = cargo();
             command.args(arguments).current_dir(folder.path());
             // What is built already need not be built again.
             command.env("CARGO_TARGET_DIR", programs().with_file_name(""));
             let status = command.status().expect("cargo runs");
             assert!(status.success(), "cargo {arguments:?} failed");
         };
-        cargo(&["fmt", "--all", "--check"]);
-        cargo(&["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"]);
-        cargo(&["test", "--quiet", "--no-run"]);
+        run(&["fmt", "--all", "--check"]);
+        run(&["clippy", "--quiet", "--all-targets", "--", "-D", "warnings"]);
+        run(&["test", "--quiet", "--no-run"]);
     }
 }

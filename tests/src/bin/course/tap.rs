@@ -10,11 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
-use course::Lesson;
+use course::{Lesson, lesson, paint};
 use shared::{Addr, Failure, say};
 use socket2::SockRef;
-
-use crate::{lesson, paint};
 
 /// How many bytes of one piece are shown.
 const SHOWN: usize = 256;

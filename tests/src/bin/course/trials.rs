@@ -8,7 +8,7 @@ use std::process::{self, Command};
 use course::programs;
 use shared::Failure;
 
-use crate::build;
+use crate::build::build;
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)] // the other program has it

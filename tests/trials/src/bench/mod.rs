@@ -17,7 +17,7 @@ mod threads;
 use std::env;
 use std::process::{self, Command};
 
-use course::{LESSONS, Lesson, lesson, programs, workspace};
+use course::{LESSONS, Lesson, cargo, lesson, programs, workspace};
 use shared::{Failure, say, warn};
 
 use crate::fire::quietly;
@@ -164,8 +164,7 @@ fn unmeasured(lesson: &Lesson) -> Failure {
 /// Builds this program and the lessons' in release, and hands over to that build.
 fn run_in_release(args: &Args) -> Result<(), Failure> {
     let failed = |e| Failure::new(format!("cannot run the release build: {e}"));
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = cargo();
     build.args([
         "build",
         "--release",

@@ -10,7 +10,7 @@ use course::exited;
 
 use super::pairs::{PAIRS, Pair, Side};
 use super::target::Target;
-use crate::build;
+use crate::ready::build;
 
 /// Has the programs built, and tries something with every pair at the same time.
 fn for_every_pair(try_it: impl Fn(&'static Pair) + Sync) {

@@ -19,7 +19,7 @@ use anstyle::AnsiColor;
 use course::{LESSONS, Lesson, lesson, paint};
 use shared::{Failure, say};
 
-use crate::{allow_many_files, build};
+use crate::ready::{allow_many_files, build};
 use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
 use pairs::PAIRS;
 
