@@ -1,8 +1,8 @@
 //! Whether each lesson of the register is whole: its folder, its page, its exercises, and its
 //! entries wherever lessons are listed. What is missing is said in one sentence each.
 //!
-//! That the programs are attacked and measured is tested beside the tables that say how, in
-//! `fire/mod.rs` and `bench/mod.rs`: `cargo test -p course --no-fail-fast register` runs these too.
+//! That the programs are attacked and measured is tested beside the tables that say how, in the
+//! package `trials`: `cargo test -p course -p trials --no-fail-fast register` runs these too.
 
 use std::fs;
 use std::path::{Path, PathBuf};
