@@ -205,7 +205,7 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
             if is_about(&fault, words) {
                 return Some(Ok(fault));
             }
-            let spoilt = fault.time == Time::Spoilt;
+            let spoilt = fault.time == Time::Spoilt || last_notes().has_learnt_nothing();
             last = Some(Err(format!(
                 "'{name}' fails without the words '{words}':\n{fault}"
             )));

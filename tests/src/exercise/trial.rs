@@ -305,6 +305,11 @@ impl Trial {
         Peer::new(stream, self.patience.clone())
     }
 
+    /// How long the check waits now for a single thing, for what waits otherwise than on a peer.
+    pub fn patience(&self) -> Duration {
+        self.patience.left()
+    }
+
     /// A length of time that the contract names, with the room that this verdict gives it: a right
     /// function needs at most a quarter of it, a mistake more than four times of it.
     pub fn limit(&self, named: Duration) -> Limit {
