@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use shared::{MAX_TEXT, any_port};
-use udp_chat::Reply;
+use udp_chat::contract::Reply;
 
 /// 3.1 Answer whoever wrote.
 pub fn answer(socket: &UdpSocket, datagrams: usize) {

@@ -1782,6 +1782,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
         },
         "for a flush",
     ),
+    #[cfg(target_os = "linux")]
     (
         "asks again and again",
         |stream, source, sink| {
@@ -1906,6 +1907,7 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
 ];
 
 /// The sender of the mistake that asks again and again.
+#[cfg(target_os = "linux")]
 fn send_again(mut stream: &TcpStream, source: &mut dyn Read) -> io::Result<u64> {
     let mut total = 0;
     let mut buffer = vec![0; 8192];

@@ -2,6 +2,8 @@
 //!
 //! The protocol: one datagram is one UTF-8 text of at most 65,507 bytes, the empty one included.
 
+pub mod contract;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,19 +16,6 @@ use shared::{Addr, Failure, escape};
 
 /// Where the server listens and the client writes to if `--addr` does not say otherwise.
 pub const ADDR: &str = "127.0.0.1:8803";
-
-/// What became of a text, in exercise 3.2.
-#[derive(Debug)]
-pub enum Reply {
-    /// The bytes of the answer.
-    Answer(Vec<u8>),
-    /// The time has passed, and no answer came.
-    Silence,
-    /// The system has reported that nobody is at that address.
-    NobodyThere,
-    /// Something else.
-    Failed(io::Error),
-}
 
 /// Names, and where each of them is.
 pub type Contacts = BTreeMap<String, Addr>;

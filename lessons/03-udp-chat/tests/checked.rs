@@ -10,22 +10,40 @@ mod exercise;
 #[path = "../solution.rs"]
 mod solution;
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, LineWriter, Write};
+use std::iter;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use checks::{Answer, Converse, Watch};
-use course::exercise::{Mistake, prove};
+use checks::answer::Answer;
+use checks::converse::Converse;
+use checks::watch::Watch;
+use course::exercise::{Mistake, Proof, Right};
 use shared::any_port;
-use udp_chat::Reply;
+use udp_chat::contract::Reply;
 
 const SOURCE: &str = include_str!("../src/exercise.rs");
 
 #[test]
 fn exercise_3_1_is_proved() {
-    let skeleton = (SOURCE, "3.1 ", exercise::answer as Answer);
-    prove(checks::answer, skeleton, solution::answer, ANSWER_MISTAKES);
+    Proof {
+        check: checks::answer::answer,
+        source: SOURCE,
+        exercise: "3.1",
+        skeleton: exercise::answer as Answer,
+        right: RIGHT_ANSWERS,
+        mistakes: ANSWER_MISTAKES,
+        unseen: &[
+            #[cfg(not(target_os = "linux"))]
+            (
+                "When `send_to` fails",
+                "the check can make it fail only on Linux",
+            ),
+        ],
+    }
+    .holds();
 }
 
 /// Receives so many datagrams, which is right, and does something with each.
@@ -41,7 +59,159 @@ fn each(socket: &UdpSocket, datagrams: usize, mut act: impl FnMut(&[u8], SocketA
     }
 }
 
+const RIGHT_ANSWERS: &[Right<Answer>] = &[
+    ("the solution", solution::answer),
+    ("a for loop, and an array of 64 KiB", |socket, datagrams| {
+        let mut buffer = [0; 65_536];
+        for _ in 0..datagrams {
+            let (n, sender) = loop {
+                match socket.recv_from(&mut buffer) {
+                    Ok(received) => break received,
+                    Err(_) => thread::sleep(Duration::from_millis(1)),
+                }
+            };
+            let _ = socket.send_to(&buffer[..n], sender);
+        }
+    }),
+    ("an iterator of datagrams", |socket, datagrams| {
+        let received = iter::repeat_with(|| {
+            let mut buffer = vec![0; 65_507];
+            let (n, sender) = socket.recv_from(&mut buffer).ok()?;
+            buffer.truncate(n);
+            Some((buffer, sender))
+        });
+        for (datagram, sender) in received.flatten().take(datagrams) {
+            let _ = socket.send_to(&datagram, sender);
+        }
+    }),
+    (
+        "a thread that receives, and clones of the socket",
+        |socket, datagrams| {
+            let (receiver, sender) = (socket.try_clone().unwrap(), socket.try_clone().unwrap());
+            let (letters, queue) = mpsc::sync_channel::<(Vec<u8>, SocketAddr)>(0);
+            let (done, next) = mpsc::channel();
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    let mut buffer = vec![0; 100_000];
+                    for _ in 0..datagrams {
+                        let letter = loop {
+                            if let Ok((n, from)) = receiver.recv_from(&mut buffer) {
+                                break (buffer[..n].to_vec(), from);
+                            }
+                        };
+                        if letters.send(letter).is_err() || next.recv().is_err() {
+                            return;
+                        }
+                    }
+                });
+                for (letter, from) in queue {
+                    let _ = sender.send_to(&letter, from);
+                    let _ = done.send(());
+                }
+            });
+        },
+    ),
+];
+
 const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
+    (
+        "answers from a new socket",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                if let Ok(new) = UdpSocket::bind("127.0.0.1:0") {
+                    let _ = new.send_to(datagram, sender);
+                }
+            });
+        },
+        "the answer is sent from another socket",
+    ),
+    (
+        "has a buffer without a length",
+        |socket, datagrams| {
+            let mut buffer = Vec::with_capacity(65_507);
+            for _ in 0..datagrams {
+                if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer[..n], sender);
+                }
+            }
+        },
+        "Vec::with_capacity makes one of length 0",
+    ),
+    (
+        "has no room for the longest",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let n = datagram.len().min(65_506);
+                let _ = socket.send_to(&datagram[..n], sender);
+            });
+        },
+        "the buffer is too short",
+    ),
+    (
+        "answers twice",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                let _ = socket.send_to(datagram, sender);
+                let _ = socket.send_to(datagram, sender);
+            });
+        },
+        "a datagram is answered twice",
+    ),
+    (
+        "waits whether more comes",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                thread::sleep(Duration::from_millis(250));
+                let _ = socket.send_to(datagram, sender);
+            });
+        },
+        "each answer waits for a while",
+    ),
+    (
+        "receives before it looks at the number",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            let mut answered = 0;
+            loop {
+                if let Ok((n, sender)) = socket.recv_from(&mut buffer) {
+                    let _ = socket.send_to(&buffer[..n], sender);
+                    answered += 1;
+                }
+                if answered >= datagrams {
+                    return;
+                }
+            }
+        },
+        "before the number is looked at",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "does not count what it could not send",
+        |socket, datagrams| {
+            let mut answered = 0;
+            while answered < datagrams {
+                each(socket, 1, |datagram, sender| {
+                    answered += usize::from(socket.send_to(datagram, sender).is_ok());
+                });
+            }
+        },
+        "whose answer could not be sent is not counted",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "ends when it cannot send",
+        |socket, datagrams| {
+            let mut ended = false;
+            let mut answered = 0;
+            while answered < datagrams && !ended {
+                each(socket, 1, |datagram, sender| {
+                    ended = socket.send_to(datagram, sender).is_err();
+                });
+                answered += 1;
+            }
+        },
+        "an error of send_to ends the loop",
+    ),
     (
         "answers the first sender",
         |socket, datagrams| {
@@ -61,8 +231,9 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
                 let _ = socket.send(datagram);
             });
         },
-        "connect makes the kernel throw away what anybody else sends",
+        "the socket was connected with another one",
     ),
+    #[cfg(target_os = "linux")]
     (
         "answers the port on this machine",
         |socket, datagrams| {
@@ -178,7 +349,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
                 }
             });
         },
-        "does not go back as one datagram",
+        "the answer goes back in pieces",
     ),
     (
         "sends the whole buffer",
@@ -192,7 +363,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
                 }
             }
         },
-        "byte 17 is too many",
+        "more than the n bytes that were received",
     ),
     (
         "takes bytes for text",
@@ -202,7 +373,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
                 let _ = socket.send_to(text.as_bytes(), sender);
             });
         },
-        "the bytes were taken for text",
+        "the bytes are taken for text",
     ),
     (
         "trims the text",
@@ -211,7 +382,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
                 let _ = socket.send_to(datagram.trim_ascii(), sender);
             });
         },
-        "byte 11 is missing",
+        "the text is trimmed",
     ),
     (
         "ends at an error",
@@ -226,7 +397,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
             };
             let _ = answer_all();
         },
-        "an error of recv_from or send_to ends the loop",
+        "an error of recv_from ends the loop",
     ),
     (
         "counts an error",
@@ -251,6 +422,7 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
         },
         "your function panicked at",
     ),
+    #[cfg(target_os = "linux")]
     (
         "asks again and again",
         |socket, datagrams| {
@@ -271,13 +443,23 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
 
 #[test]
 fn exercise_3_2_is_proved() {
-    let skeleton = (SOURCE, "3.2 ", exercise::converse as Converse);
-    prove(
-        checks::converse,
-        skeleton,
-        solution::converse,
-        CONVERSE_MISTAKES,
-    );
+    Proof {
+        check: checks::converse::converse,
+        source: SOURCE,
+        exercise: "3.2",
+        skeleton: exercise::converse as Converse,
+        right: RIGHT_CONVERSES,
+        mistakes: CONVERSE_MISTAKES,
+        unseen: &[
+            (
+                "Nor is it what a stranger sent before",
+                "between bind and connect lie some microseconds, which no stranger of the check can hit",
+            ),
+            #[cfg(not(target_os = "linux"))]
+            ("Does not use the processor", "only Linux tells whether a thread sleeps"),
+        ],
+    }
+    .holds();
 }
 
 /// A socket that speaks with the contact, which is right.
@@ -334,7 +516,157 @@ fn receive_from(socket: &UdpSocket, contact: SocketAddr, timeout: Duration) -> i
     }
 }
 
+const RIGHT_CONVERSES: &[Right<Converse>] = &[
+    ("the solution", solution::converse),
+    (
+        "recv on a connected socket, and a loop with labels",
+        |contact, texts, timeout| {
+            let mut became = Vec::with_capacity(texts.len());
+            let mut buffer = [0; 65_536];
+            'texts: for text in texts {
+                let socket = match socket_for(contact).and_then(|s| s.send(text).map(|_| s)) {
+                    Ok(socket) => socket,
+                    Err(error) => {
+                        became.push(reply(Err(error)));
+                        continue 'texts;
+                    }
+                };
+                let end = Instant::now() + timeout;
+                loop {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left < Duration::from_micros(1) {
+                        became.push(Reply::Silence);
+                        continue 'texts;
+                    }
+                    let _ = socket.set_read_timeout(Some(left));
+                    match socket.recv(&mut buffer) {
+                        Err(error) if is_timeout(&error) => {}
+                        result => {
+                            became.push(reply(result.map(|n| buffer[..n].to_vec())));
+                            continue 'texts;
+                        }
+                    }
+                }
+            }
+            became
+        },
+    ),
+    (
+        "a thread for each text, and a channel with a timeout",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                let ear = socket.try_clone()?;
+                let (tell, told) = mpsc::channel();
+                socket.send(text)?;
+                thread::spawn(move || tell.send(receive(&ear)));
+                told.recv_timeout(timeout)
+                    .unwrap_or(Err(ErrorKind::TimedOut.into()))
+            })
+        },
+    ),
+    (
+        "a socket that does not block, asked each millisecond",
+        |contact, texts, timeout| {
+            for_each(texts, |text| {
+                let socket = socket_for(contact)?;
+                socket.set_nonblocking(true)?;
+                socket.send(text)?;
+                let since = Instant::now();
+                loop {
+                    match receive(&socket) {
+                        Err(error) if is_timeout(&error) && since.elapsed() < timeout => {
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                        result => return result,
+                    }
+                }
+            })
+        },
+    ),
+];
+
 const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
+    (
+        "writes to another port",
+        |contact, texts, timeout| {
+            let other = SocketAddr::new(contact.ip(), contact.port() ^ 1);
+            solution::converse(other, texts, timeout.min(Duration::from_secs(1)))
+        },
+        "to another address than the contact's",
+    ),
+    (
+        "trims texts",
+        |contact, texts, timeout| {
+            let texts: Vec<&[u8]> = texts.iter().map(|text| text.trim_ascii()).collect();
+            solution::converse(contact, &texts, timeout)
+        },
+        "a text is changed",
+    ),
+    (
+        "returns the last reply first",
+        |contact, texts, timeout| {
+            let mut replies = solution::converse(contact, texts, timeout);
+            replies.reverse();
+            replies
+        },
+        "the buffer is too short", // the first answer is the long one
+    ),
+    (
+        "takes answers for text",
+        |contact, texts, timeout| {
+            let mut replies = solution::converse(contact, texts, timeout);
+            for reply in &mut replies {
+                if let Reply::Answer(bytes) = reply {
+                    *bytes = String::from_utf8_lossy(bytes).into_owned().into_bytes();
+                }
+            }
+            replies
+        },
+        "the answer is taken for text",
+    ),
+    (
+        "adds a line end to each answer",
+        |contact, texts, timeout| {
+            let mut replies = solution::converse(contact, texts, timeout);
+            if let Some(Reply::Answer(bytes)) = replies.last_mut() {
+                bytes.push(b'\n');
+            }
+            replies
+        },
+        "something else than the bytes of the answer",
+    ),
+    (
+        "has an error of its own",
+        |contact, texts, timeout| {
+            let mut replies = solution::converse(contact, texts, timeout);
+            for reply in &mut replies {
+                if let Reply::Failed(error) = reply {
+                    *error = io::Error::other("too long");
+                }
+            }
+            replies
+        },
+        "what send fails with is dropped, or replaced",
+    ),
+    (
+        "does not know that nobody is there",
+        |contact, texts, timeout| {
+            let mut replies = solution::converse(contact, texts, timeout);
+            for reply in &mut replies {
+                if let Reply::NobodyThere = reply {
+                    *reply = Reply::Failed(ErrorKind::ConnectionRefused.into());
+                }
+            }
+            replies
+        },
+        "the kind ConnectionRefused is not looked for",
+    ),
+    (
+        "waits for half the time",
+        |contact, texts, timeout| solution::converse(contact, texts, timeout / 2),
+        "the text is given up too early",
+    ),
     (
         "has no timeout",
         |contact, texts, _| {
@@ -385,7 +717,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 Ok(answer)
             })
         },
-        "came once more, when the third text was out",
+        "an answer to an earlier text is taken",
     ),
     (
         "ends when nobody is there",
@@ -427,7 +759,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
             }
             replies
         },
-        "an error of send is no reason to stop",
+        "an error of send is a reason to stop",
     ),
     (
         "unwraps what send says",
@@ -462,7 +794,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 receive_from(&socket, contact, timeout)
             })
         },
-        "only a connected socket is told that nobody is there",
+        "the socket is not connected",
     ),
     (
         "takes whatever comes",
@@ -573,7 +905,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 Ok(answer)
             })
         },
-        "an empty datagram is an answer",
+        "an empty datagram is not taken for an answer",
     ),
     (
         "leaves empty texts out",
@@ -596,7 +928,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 exchange(&socket, text, timeout)
             })
         },
-        "must be bound to an address of the same kind",
+        "of another kind than the contact's",
     ),
     (
         "binds to [::]:0 for everybody",
@@ -608,7 +940,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 receive_from(&socket, contact, timeout)
             })
         },
-        "shared::any_port(contact) gives", // not every system gets as far as Linux
+        "::ffff:127.0.0.1",
     ),
     (
         "sets a timeout of zero",
@@ -627,8 +959,9 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 }
             })
         },
-        "set_read_timeout refuses a time of zero",
+        "set_read_timeout is called with zero",
     ),
+    #[cfg(target_os = "linux")]
     (
         "asks again and again",
         |contact, texts, timeout| {
@@ -672,7 +1005,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
             };
             texts.iter().map(ask).collect()
         },
-        "a timeout is WouldBlock on Unix",
+        "the kind of a timeout is not looked for",
     ),
 ];
 
@@ -685,8 +1018,22 @@ fn reply_is_failed(error: &io::Error) -> bool {
 
 #[test]
 fn exercise_3_3_is_proved() {
-    let skeleton = (SOURCE, "3.3 ", exercise::watch as Watch);
-    prove(checks::watch, skeleton, solution::watch, WATCH_MISTAKES);
+    Proof {
+        check: checks::watch::watch,
+        source: SOURCE,
+        exercise: "3.3",
+        skeleton: exercise::watch as Watch,
+        right: RIGHT_WATCHES,
+        mistakes: WATCH_MISTAKES,
+        unseen: &[
+            #[cfg(not(target_os = "linux"))]
+            (
+                "Any other error of `socket`",
+                "the check can make it fail only on Linux",
+            ),
+        ],
+    }
+    .holds();
 }
 
 /// Receives until the friend's `q`, which is right; `ours` says whose datagrams are taken, and
@@ -707,8 +1054,10 @@ fn window(
             return Err(ErrorKind::TimedOut.into());
         }
         socket.set_read_timeout(Some(left))?;
-        let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
-            continue;
+        let (n, sender) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if is_timeout(&error) => continue,
+            Err(error) => return Err(error),
         };
         if !ours(sender) {
             continue;
@@ -748,7 +1097,316 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
+const RIGHT_WATCHES: &[Right<Watch>] = &[
+    ("the solution", solution::watch),
+    (
+        "character by character, straight to the screen",
+        |socket, friend, screen, patience| {
+            let mut buffer = [0; 65_536];
+            let (mut shown, mut since) = (0, Instant::now());
+            while let Some(left) = patience.checked_sub(since.elapsed()) {
+                socket.set_read_timeout(Some(left.max(Duration::from_millis(1))))?;
+                match socket.recv_from(&mut buffer) {
+                    Ok((1, sender)) if sender == friend && buffer[0] == b'q' => return Ok(shown),
+                    Ok((n, sender)) if sender == friend => {
+                        for c in String::from_utf8_lossy(&buffer[..n]).chars() {
+                            if c.is_control() || misleads(c) {
+                                write!(screen, "{}", c.escape_unicode())?;
+                            } else {
+                                write!(screen, "{c}")?;
+                            }
+                        }
+                        screen.write_all(b"\n")?;
+                        screen.flush()?;
+                        shown += 1;
+                        since = Instant::now();
+                    }
+                    Err(error) if !is_timeout(&error) => return Err(error),
+                    _ => {}
+                }
+            }
+            Err(ErrorKind::TimedOut.into())
+        },
+    ),
+    (
+        "a line writer, and flat_map",
+        |socket, friend, screen, patience| {
+            let mut screen = LineWriter::new(screen);
+            let mut buffer = vec![0; 65_507];
+            let mut deadline = Instant::now() + patience;
+            for shown in 0.. {
+                let n = loop {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(ErrorKind::TimedOut.into());
+                    }
+                    socket.set_read_timeout(Some(left))?;
+                    match socket.recv_from(&mut buffer) {
+                        Ok((n, sender)) if sender == friend => break n,
+                        Err(error) if !is_timeout(&error) => return Err(error),
+                        _ => {}
+                    }
+                };
+                if buffer[..n] == *b"q" {
+                    return Ok(shown);
+                }
+                let text = String::from_utf8_lossy(&buffer[..n]).into_owned();
+                let bad = |c: &char| c.is_control() || misleads(*c);
+                let line: String = text
+                    .chars()
+                    .flat_map(|c| {
+                        match bad(&c) {
+                            true => c.escape_unicode().to_string(),
+                            false => c.to_string(),
+                        }
+                        .chars()
+                        .collect::<Vec<_>>()
+                    })
+                    .chain(['\n'])
+                    .collect();
+                screen.write_all(line.as_bytes())?;
+                screen.flush()?;
+                deadline = Instant::now() + patience;
+            }
+            unreachable!("nobody writes so much")
+        },
+    ),
+    (
+        "connected after the queue was looked at, and peek",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 70_000];
+            let mut shown = 0;
+            let mut last = Instant::now();
+            loop {
+                let left = (last + patience).saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                socket.set_read_timeout(Some(left))?;
+                match socket.peek_from(&mut buffer) {
+                    Err(error) if is_timeout(&error) => continue,
+                    Err(error) => return Err(error),
+                    Ok(_) => {}
+                }
+                let (n, sender) = socket.recv_from(&mut buffer)?;
+                match (sender == friend, &buffer[..n]) {
+                    (false, _) => {}
+                    (true, b"q") => return Ok(shown),
+                    (true, text) => {
+                        let line = harmless(text)? + "\n";
+                        screen
+                            .write_all(line.as_bytes())
+                            .and_then(|()| screen.flush())?;
+                        shown += 1;
+                        last = Instant::now();
+                    }
+                }
+            }
+        },
+    ),
+];
+
 const WATCH_MISTAKES: &[Mistake<Watch>] = &[
+    (
+        "does not repeat a write that took a part",
+        |socket, friend, screen, patience| {
+            let mut once = Once(screen);
+            window(
+                socket,
+                &mut once,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )
+        },
+        "a write that took fewer bytes is not repeated",
+    ),
+    (
+        "does not look at what flush says",
+        |socket, friend, screen, patience| {
+            let mut deaf = DeafFlush(screen);
+            window(
+                socket,
+                &mut deaf,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )
+        },
+        "an error of flush is dropped",
+    ),
+    (
+        "has an error of its own",
+        |socket, friend, screen, patience| {
+            let shown = window(
+                socket,
+                screen,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            );
+            shown.map_err(|error| match error.kind() {
+                ErrorKind::BrokenPipe => io::Error::other("cannot show it"),
+                _ => error,
+            })
+        },
+        "is replaced by another one",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "goes on after every error",
+        |socket, friend, screen, patience| {
+            let began = Instant::now();
+            loop {
+                match window(
+                    socket,
+                    screen,
+                    patience,
+                    |sender| sender == friend,
+                    harmless,
+                ) {
+                    Err(e) if e.kind() == ErrorKind::ConnectionRefused => {}
+                    result => return result,
+                }
+                if began.elapsed() > Duration::from_secs(20) {
+                    return Ok(0); // the real mistake does without
+                }
+            }
+        },
+        "every error of recv_from is taken for a timeout",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "takes every error for a silence",
+        |socket, friend, screen, patience| {
+            let shown = window(
+                socket,
+                screen,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            );
+            shown.map_err(|error| match error.kind() {
+                ErrorKind::ConnectionRefused => ErrorKind::TimedOut.into(),
+                _ => error,
+            })
+        },
+        "an error of recv_from is replaced",
+    ),
+    (
+        "empties the queue first",
+        |socket, friend, screen, patience| {
+            socket.set_nonblocking(true)?;
+            while socket.recv_from(&mut [0; 1]).is_ok() {}
+            socket.set_nonblocking(false)?;
+            let patience = patience.min(Duration::from_secs(2));
+            window(
+                socket,
+                screen,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )
+        },
+        "the queue is emptied first",
+    ),
+    (
+        "shows who wrote",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| Ok(format!("{friend}: {}", harmless(bytes)?));
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "the line has another form",
+    ),
+    (
+        "shows the q",
+        |socket, friend, screen, patience| {
+            let shown = window(
+                socket,
+                screen,
+                patience,
+                |sender| sender == friend,
+                harmless,
+            )?;
+            writeln!(screen, "q")?;
+            screen.flush()?;
+            Ok(shown)
+        },
+        "the friend's 'q' is shown",
+    ),
+    (
+        "ends at whatever begins with q",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| match bytes.first() {
+                Some(b'q' | b'Q') => Err(ErrorKind::UnexpectedEof.into()),
+                _ => harmless(bytes),
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "something else than the one byte q",
+    ),
+    (
+        "answers the friend",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                socket.send_to(b"read", friend)?;
+                harmless(bytes)
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "something is sent to the friend",
+    ),
+    (
+        "replaces private characters",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                let bad = |c: char| c.is_control() || misleads(c) || c == '\u{e000}';
+                Ok(replace(&text, bad))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a character is replaced that the contract does not name",
+    ),
+    (
+        "waits for half the patience",
+        |socket, friend, screen, patience| {
+            window(
+                socket,
+                screen,
+                patience / 2,
+                |sender| sender == friend,
+                harmless,
+            )
+        },
+        "the patience is over too early",
+    ),
+    (
+        "sets a timeout of zero",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            let mut deadline = Instant::now() + patience;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                socket.set_read_timeout(Some(left))?;
+                let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                        deadline = Instant::now() + patience;
+                    }
+                }
+            }
+        },
+        "set_read_timeout is called with zero",
+    ),
     (
         "shows whoever writes",
         |socket, _, screen, patience| window(socket, screen, patience, |_| true, harmless),
@@ -777,7 +1435,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             socket.connect(friend)?;
             window(socket, screen, patience, |_| true, harmless)
         },
-        "what was in the queue before stays",
+        "what was in the queue is not compared",
     ),
     (
         "takes anybody's q",
@@ -830,7 +1488,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             };
             window(socket, screen, patience, ours, harmless)
         },
-        "a stranger is told to go away",
+        "something is sent to a stranger",
     ),
     (
         "prints what comes",
@@ -849,7 +1507,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             };
             window(socket, screen, patience, |sender| sender == friend, line)
         },
-        "a line end inside the text makes a second line",
+        "a line end inside the text",
     ),
     (
         "takes white space for harmless",
@@ -916,7 +1574,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             };
             window(socket, screen, patience, |sender| sender == friend, line)
         },
-        "from_utf8 refuses all of it",
+        "as from_utf8 does",
     ),
     (
         "unwraps UTF-8",
@@ -949,7 +1607,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             let line = |bytes: &[u8]| harmless(bytes.trim_ascii());
             window(socket, screen, patience, |sender| sender == friend, line)
         },
-        "a text is trimmed",
+        "the text is trimmed",
     ),
     (
         "cuts a long text",
@@ -1038,7 +1696,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
                 }
             }
         },
-        "it is not a limit for all of them together",
+        "it is one limit for all of them",
     ),
     (
         "knows only the timeouts of Unix",
@@ -1055,7 +1713,7 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
                 _ => error,
             })
         },
-        "a timeout of a socket is WouldBlock on Unix",
+        "WouldBlock on Unix",
     ),
     (
         "does not look at what the screen says",
@@ -1069,8 +1727,9 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
                 harmless,
             )
         },
-        "an error of the screen is dropped",
+        "an error of write is dropped",
     ),
+    #[cfg(target_os = "linux")]
     (
         "asks again and again",
         |socket, friend, screen, patience| {
@@ -1107,6 +1766,34 @@ impl Write for Deaf<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let _ = self.0.write_all(bytes);
         Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
+/// A screen to which each line is written once, however much of it is taken.
+struct Once<'a>(&'a mut dyn Write);
+
+impl Write for Once<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A screen whose flush nobody looks at, as with `let _ = screen.flush()`.
+struct DeafFlush<'a>(&'a mut dyn Write);
+
+impl Write for DeafFlush<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -8,15 +8,15 @@ use course::exercise::Failed;
 
 #[test]
 fn exercise_3_1_answer_whoever_wrote() -> Result<(), Failed> {
-    checks::answer(exercise::answer).solved()
+    checks::answer::answer(exercise::answer).solved()
 }
 
 #[test]
 fn exercise_3_2_a_client_that_never_hangs() -> Result<(), Failed> {
-    checks::converse(exercise::converse).solved()
+    checks::converse::converse(exercise::converse).solved()
 }
 
 #[test]
 fn exercise_3_3_strangers_and_control_characters_kept_out() -> Result<(), Failed> {
-    checks::watch(exercise::watch).solved()
+    checks::watch::watch(exercise::watch).solved()
 }

@@ -310,7 +310,7 @@ fn keeps_the_deadline(trial: &Trial, ask: Ask) -> Step {
     )?;
     drop(silent);
 
-    trial.at_pace(GIVEN / 2, |pace| {
+    trial.at_pace(GIVEN * 4 / 5, |pace| {
         let (mut slow, attempt, since) = start(trial, ask, b"hello", GIVEN)?;
         pace.beat();
         while !attempt.has_ended() && since.elapsed() < limit.duration() {
@@ -377,7 +377,7 @@ fn keeps_it_while_sending(trial: &Trial, ask: Ask) -> Step {
     const GIVEN: Duration = Duration::from_millis(100);
     const BEAT: Duration = Duration::from_millis(10);
     let limit = trial.limit(Duration::from_millis(800));
-    trial.at_pace(GIVEN / 2, |pace| {
+    trial.at_pace(GIVEN * 4 / 5, |pace| {
         let (listener, addr) = trial.listen_with_buffers(256 * 1024)?;
         let since = Instant::now();
         let attempt = trial.start(move || ask(addr, zeros(), GIVEN));

@@ -293,7 +293,7 @@ fn does_not_stay_for_ever(trial: &Trial, function: ReplyAndClose) -> Step {
         is_dropped(&client, what)?;
     }
 
-    trial.at_pace(PATIENCE / 2, |pace| {
+    trial.at_pace(PATIENCE * 4 / 5, |pace| {
         let what = "the client sent a byte every 20 ms, the patience was 0.1 s";
         let (mut client, attempt) = start(trial, function, b"reply", PATIENCE)?;
         client.send(b"request")?;

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use course::exercise::{Fault, Step, WAIT, compare};
+use course::exercise::{Fault, Step, compare};
 
 /// The bytes are this piece, again and again. Its length is a prime, so a piece that is lost,
 /// doubled or swapped shows.
@@ -21,6 +21,7 @@ pub static PIECE: LazyLock<Vec<u8>> = LazyLock::new(|| {
 #[derive(Clone)]
 pub struct Load {
     pub len: u64,
+    wait: Duration,
     asks_first: Option<u64>,
     source_fails: Option<&'static str>,
     sink_fails: Option<&'static str>,
@@ -44,9 +45,11 @@ struct Progress {
 }
 
 impl Load {
-    pub fn new(len: u64) -> Load {
+    /// `wait` is how long the source and the sink wait for each other.
+    pub fn new(len: u64, wait: Duration) -> Load {
         Load {
             len,
+            wait,
             asks_first: None,
             source_fails: None,
             sink_fails: None,
@@ -190,7 +193,7 @@ impl Read for Source {
             if progress.given < first {
                 end = first;
             }
-            let deadline = Instant::now() + WAIT / 3;
+            let deadline = Instant::now() + load.wait;
             while progress.given >= first && progress.back < first {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -202,9 +205,9 @@ impl Read for Source {
         }
         let piece = piece_at(progress.given, buffer.len(), end);
         if let (true, Some(message)) = (piece.is_empty(), load.source_fails) {
-            let deadline = Instant::now() + WAIT;
+            let deadline = Instant::now() + load.wait;
             while load.waits_for_the_sink && !progress.waits && Instant::now() < deadline {
-                progress = load.changed(progress, WAIT);
+                progress = load.changed(progress, load.wait);
             }
             return Err(io::Error::other(message));
         }
@@ -227,7 +230,7 @@ impl Write for Sink {
         while progress.stuck {
             progress.waits = true;
             load.shared.1.notify_all();
-            progress = load.changed(progress, WAIT);
+            progress = load.changed(progress, load.wait);
         }
         let bytes = &bytes[..bytes.len().min(load.bite)];
         let mut rest = bytes;

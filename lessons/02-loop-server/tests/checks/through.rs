@@ -141,7 +141,7 @@ const BUFFERED: u64 = 65_536;
 
 fn sends_and_half_closes(trial: &Trial, function: Through) -> Step {
     for (len, what) in [(0, "an empty source"), (1, "1 byte"), (1000, "1000 bytes")] {
-        let load = Load::new(len);
+        let load = Load::new(len, trial.patience());
         let (server, attempt) = start(trial, function, &load)?;
         echo(server, &load, what)?;
         all_is_back(&attempt, &load, what)?;
@@ -149,7 +149,7 @@ fn sends_and_half_closes(trial: &Trial, function: Through) -> Step {
 
     // A sink that takes three bytes at a time.
     let what = "1000 bytes, and a sink that takes three bytes with each write";
-    let load = Load::new(1000).bites(3);
+    let load = Load::new(1000, trial.patience()).bites(3);
     let (server, attempt) = start(trial, function, &load)?;
     echo(server, &load, what)?;
     let returned = attempt.result().when(what).breaks(WRITES)?;
@@ -166,7 +166,7 @@ fn sends_and_half_closes(trial: &Trial, function: Through) -> Step {
 
 fn leaves_the_rest_in_the_source(trial: &Trial, function: Through) -> Step {
     const WHAT: &str = "16 MiB, and a server that reads all of it before it sends anything back";
-    let load = Load::new(16 << 20);
+    let load = Load::new(16 << 20, trial.patience());
     let (mut server, stream) = trial.pair_with_buffers(BUFFER)?;
     let ours = |e| Fault::new(format!("the check could not look at a socket: {e}"));
     let window = stream.try_clone().map_err(ours)?;
@@ -230,7 +230,7 @@ fn leaves_the_rest_in_the_source(trial: &Trial, function: Through) -> Step {
 /// The sink is stuck for a while: what the server sends back has to wait where it is.
 fn leaves_the_rest_to_the_server(trial: &Trial, function: Through) -> Step {
     const WHAT: &str = "16 MiB, and a sink that is stuck for a while";
-    let load = Load::new(16 << 20);
+    let load = Load::new(16 << 20, trial.patience());
     load.sink_is_stuck(true);
     let (server, attempt) = start(trial, function, &load)?;
     thread::scope(|scope| {
@@ -253,7 +253,7 @@ fn leaves_the_rest_to_the_server(trial: &Trial, function: Through) -> Step {
 
 fn passes_64_mib(trial: &Trial, function: Through) -> Step {
     let what = "64 MiB";
-    let load = Load::new(64 << 20);
+    let load = Load::new(64 << 20, trial.patience());
     let (server, attempt) = start(trial, function, &load)?;
     echo(server, &load, what)?;
     all_is_back(&attempt, &load, what)
@@ -262,7 +262,7 @@ fn passes_64_mib(trial: &Trial, function: Through) -> Step {
 fn passes_on_what_is_there(trial: &Trial, function: Through) -> Step {
     // The source waits for the echo of its first bytes, as a person does.
     for first in [1, 5, 999] {
-        let load = Load::new(1000).asks_first(first);
+        let load = Load::new(1000, trial.patience()).asks_first(first);
         let (server, attempt) = start(trial, function, &load)?;
         let echoed = echo(server, &load, "1000 bytes");
         if load.asked_in_vain() || load.back() < first {
@@ -286,7 +286,7 @@ fn passes_on_what_is_there(trial: &Trial, function: Through) -> Step {
 
 /// The server is in no hurry.
 fn uses_no_processor(trial: &Trial, function: Through) -> Step {
-    let load = Load::new(5);
+    let load = Load::new(5, trial.patience());
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut [0; 10])?;
     attempt
@@ -327,14 +327,14 @@ const DISK: &str = "the disk is on fire";
 /// Here the server closes without an answer as soon as it sees an end, so nobody has to be woken.
 fn says_what_failed(trial: &Trial, function: Through) -> Step {
     for len in [0, 1000, 300_000] {
-        let load = Load::new(len).source_fails(DISK);
+        let load = Load::new(len, trial.patience()).source_fails(DISK);
         let (mut server, attempt) = start(trial, function, &load)?;
         let _ = server.read_to_end(400_000); // it may be broken off
         drop(server);
         let what = format!("the source failed after {len} bytes");
         failed(&attempt, &what, Some(DISK)).breaks(UNCHANGED)?;
     }
-    let load = Load::new(1000).sink_fails(DISK);
+    let load = Load::new(1000, trial.patience()).sink_fails(DISK);
     let (server, attempt) = start(trial, function, &load)?;
     let _ = echo(server, &load, "the sink fails");
     failed(&attempt, "the sink failed", Some(DISK)).breaks(UNCHANGED)
@@ -344,7 +344,7 @@ fn says_what_failed(trial: &Trial, function: Through) -> Step {
 /// connection off before the other direction reads again.
 #[cfg(target_os = "linux")]
 fn says_what_failed_first(trial: &Trial, function: Through) -> Step {
-    let load = Load::new(1000).source_fails_later(DISK);
+    let load = Load::new(1000, trial.patience()).source_fails_later(DISK);
     load.sink_is_stuck(true);
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut [0; 1000])?;
@@ -365,7 +365,7 @@ fn gives_up_at_once(trial: &Trial, function: Through) -> Step {
         which nobody wakes";
     let mut first = vec![0; 1000];
 
-    let load = Load::new(1000).source_fails(DISK);
+    let load = Load::new(1000, trial.patience()).source_fails(DISK);
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut first)?;
     let what = "the source failed, and the server was silent";
@@ -374,7 +374,7 @@ fn gives_up_at_once(trial: &Trial, function: Through) -> Step {
         .breaks(AT_ONCE)?;
     drop(server);
 
-    let load = Load::new(64 << 20).sink_fails(DISK);
+    let load = Load::new(64 << 20, trial.patience()).sink_fails(DISK);
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut first)?;
     server.send(&PIECE[..5])?;
@@ -384,7 +384,7 @@ fn gives_up_at_once(trial: &Trial, function: Through) -> Step {
         .breaks(AT_ONCE)?;
     drop(server);
 
-    let load = Load::new(64 << 20);
+    let load = Load::new(64 << 20, trial.patience());
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut first)?;
     server.half_close()?;
@@ -393,7 +393,7 @@ fn gives_up_at_once(trial: &Trial, function: Through) -> Step {
     drop(server);
 
     for back in [0, 999] {
-        let load = Load::new(1000);
+        let load = Load::new(1000, trial.patience());
         let (mut server, attempt) = start(trial, function, &load)?;
         let whole = server.read_to_end(1000)?;
         server.send(&whole[..back])?;
@@ -402,7 +402,7 @@ fn gives_up_at_once(trial: &Trial, function: Through) -> Step {
         failed(&attempt, &what, None).cause(OTHER).breaks(CUT_OFF)?;
     }
 
-    let load = Load::new(64 << 20);
+    let load = Load::new(64 << 20, trial.patience());
     let (mut server, attempt) = start(trial, function, &load)?;
     server.read(&mut first)?;
     server.reset();

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use course::exercise::{
-    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, WAIT, check, compare, show,
+    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, check, compare, show,
 };
 
 use super::{AMPLE, DEADLINES, PREDICT, READ_THE_CODE, SHORT_BUFFER, SPINNING, SPINS, STRANGER};
@@ -93,6 +93,7 @@ struct Window {
     friend: Correspondent,
     screen: Receiver<Vec<u8>>,
     attempt: Attempt<io::Result<u64>>,
+    wait: Duration,
 }
 
 impl Window {
@@ -130,6 +131,7 @@ impl Window {
             friend,
             screen,
             attempt,
+            wait: trial.patience(),
         })
     }
 
@@ -143,7 +145,7 @@ impl Window {
         let mut shown = Vec::new();
         let mut late = false;
         while shown.len() < line.len() && !late {
-            match self.screen.recv_timeout(WAIT / 2) {
+            match self.screen.recv_timeout(self.wait) {
                 Ok(more) => shown.extend(more),
                 Err(_) => late = true,
             }
