@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use legitimacy_check::{ANSWER_LEN, NONCE_LEN, Refusal, Secret, WELCOME};
+use legitimacy_check::contract::{Refusal, Secret};
+use legitimacy_check::{ANSWER_LEN, NONCE_LEN, WELCOME};
 use md5::Md5;
 use shared::{read_exact_by, write_all_by};
 

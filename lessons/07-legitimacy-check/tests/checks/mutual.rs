@@ -5,13 +5,15 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check};
-use legitimacy_check::{ANSWER_LEN, NONCE_LEN, Refusal, Secret, WELCOME};
+use course::exercise::{Attempt, Explain, Fault, Pace, Peer, Step, Trial, Verdict, check};
+use legitimacy_check::contract::{Refusal, Secret};
+use legitimacy_check::{ANSWER_LEN, NONCE_LEN, WELCOME};
 
 use super::watch::Watched;
 use super::{
-    A_DEADLINE, AMPLE, GAP, LATEST, LIMIT, PER_READ, PREDICT, PREDICTABLE, Pace, READ_THE_CODE,
-    REPLAY, THE_COMPARISON, TIMEOUT_KIND, TRIES, look_random, take,
+    A_DEADLINE, AMPLE, AT_THE_LATEST, GAP, NO_TIMEOUT, PACE, PER_READ, PREDICT, PREDICTABLE,
+    READ_THE_CODE, REPLAY, SHORT, SLOWLY, THE_COMPARISON, closes_by, has_closed, look_random, rest,
+    take, timed_out,
 };
 
 /// One side.
@@ -26,8 +28,27 @@ pub struct Mutual {
 const REFLECTION: &str = "docs/07-legitimacy-check.md: Reflection";
 const MENDED: &str = "docs/07-legitimacy-check.md: Reflection, mended";
 
+const NEW: &str = "Both nonces are new each time";
+const NOT_FROM_HERE: &str = "A proof is what [`Secret::answer`] gives";
+const NOT_ELSEWHERE: &str = "A proof is worth nothing in any other conversation";
+const CHANGED: &str = "If 1, 2 or 3 was changed on the way";
+const NO_WORD: &str = "Whoever refuses closes without sending another byte";
+const SERVER_FIRST: &str = "The client sends no proof before";
+const ALONE: &str = "Only [`Secret::accepts`] says";
+const PIECES: &str = "The bytes may come in pieces";
+const IN_TIME: &str = "`limit`, which is not zero";
+const OK: &str = "Returns `Ok(())` when the other side";
+const WRONG: &str = "[`Refusal::WrongAnswer`]";
+const TIMED_OUT: &str = "[`Refusal::TimedOut`]";
+const GONE: &str = "[`Refusal::Gone`]";
+
 const NOT_BOUND: &str = "a proof must be the answer to who gives it and to both nonces; this one \
     leaves something out, so it is right in more than one place";
+const MIXED: &str = "the two nonces are mixed into one value, and whoever chooses one of them last \
+    can have any value; each needs its own fixed place in the message, whole";
+const LOSSY: &str = "a nonce is shortened, taken for text, or put in order before it is answered, so \
+    that different nonces give the same message";
+const ONE_READ: &str = "one read is taken for the whole message";
 
 /// 7.3 Mutual and reflection-proof.
 pub fn mutual(sides: Mutual) -> Verdict {
@@ -42,6 +63,8 @@ pub fn mutual(sides: Mutual) -> Verdict {
         refuse_strangers(&stage)?;
         refuse_reflections(&stage).read(REFLECTION)?;
         refuse_replays(&stage, &record).read(REPLAY)?;
+        refuse_relays(&stage).read(MENDED)?;
+        refuse_mixtures(&stage, &record).read(MENDED)?;
         refuse_changes(&stage).read(MENDED)?;
         keep_the_deadline(&stage).read(A_DEADLINE)
     })
@@ -55,6 +78,9 @@ struct Stage<'a> {
 }
 
 type SideAttempt = Attempt<Result<(), Refusal>>;
+
+const CLIENT: &str = "your client";
+const SERVER: &str = "your server";
 
 impl Stage<'_> {
     fn start(&self, side: Side, limit: Duration) -> Step<(Peer, SideAttempt)> {
@@ -71,44 +97,110 @@ impl Stage<'_> {
     /// Our end of a connection with the client, and the client's nonce, which comes first.
     fn client(&self) -> Step<(Peer, SideAttempt, Vec<u8>)> {
         let (mut peer, attempt) = self.start(self.client, AMPLE)?;
-        let nonce = take(&mut peer, NONCE_LEN, "1, the client's nonce")?;
+        let nonce = take(&mut peer, NONCE_LEN, "1, your client's nonce,").breaks(NEW)?;
         Ok((peer, attempt, nonce))
     }
 
     /// The server refuses and closes without a word.
-    fn server_refuses(&self, mut to: Peer, attempt: &SideAttempt, what: &str, cause: &str) -> Step {
-        to.expect_end("the server should refuse, and close without another byte")
-            .when(what)
-            .cause(cause)?;
-        refused(attempt, "server", what, cause)
+    fn server_refuses(&self, to: Peer, attempt: &SideAttempt, why: Why) -> Step {
+        refuses(to, attempt, SERVER, why)
     }
 
     /// The client refuses and closes without its proof.
-    fn client_refuses(&self, mut to: Peer, attempt: &SideAttempt, what: &str, cause: &str) -> Step {
-        to.expect_end("the client should refuse, and close without its proof")
-            .when(what)
-            .cause(cause)?;
-        refused(attempt, "client", what, cause)
+    fn client_refuses(&self, to: Peer, attempt: &SideAttempt, why: Why) -> Step {
+        refuses(to, attempt, CLIENT, why)
+    }
+
+    /// A server that was asked with this nonce: its proof and its nonce.
+    fn ask_server(&self, nonce: &[u8]) -> Step<(Peer, SideAttempt, Vec<u8>, Vec<u8>)> {
+        let (mut peer, attempt) = self.server()?;
+        peer.send(nonce)?;
+        let proof = proof_of_server(&mut peer)?;
+        let nonce = nonce_of_server(&mut peer)?;
+        Ok((peer, attempt, proof, nonce))
     }
 }
 
-fn refused(attempt: &SideAttempt, side: &str, what: &str, cause: &str) -> Step {
-    match attempt.result().when(what)? {
-        Err(Refusal::WrongAnswer) => Ok(()),
-        other => Err(Fault::new(format!(
-            "{what}: expected Err(WrongAnswer) from the {side}, got {other:?}"
+fn proof_of_server(peer: &mut Peer) -> Step<Vec<u8>> {
+    take(peer, ANSWER_LEN, "2, your server's proof,").breaks(OK)
+}
+
+fn nonce_of_server(peer: &mut Peer) -> Step<Vec<u8>> {
+    take(peer, NONCE_LEN, "2, your server's nonce,").breaks(NEW)
+}
+
+fn proof_of_client(peer: &mut Peer) -> Step<Vec<u8>> {
+    take(peer, ANSWER_LEN, "3, your client's proof,").breaks(OK)
+}
+
+/// What was done, what sentence it breaks to fall for it, and why one does.
+#[derive(Clone, Copy)]
+struct Why<'a> {
+    what: &'a str,
+    sentence: &'static str,
+    cause: &'a str,
+}
+
+fn refuses(mut to: Peer, attempt: &SideAttempt, side: &str, why: Why) -> Step {
+    const SPEAKS_ON: &str = "the conversation goes on after the proof was found wrong, or before it \
+        was looked at";
+    let Why {
+        what,
+        sentence,
+        cause,
+    } = why;
+    let came = to
+        .read_to_end(4096)
+        .when(what)
+        .breaks(sentence)
+        .cause(cause)?;
+    match attempt.result().when(what).breaks(sentence).cause(cause)? {
+        Err(Refusal::WrongAnswer) if came.is_empty() => Ok(()),
+        Err(Refusal::WrongAnswer) => {
+            let sentence = if side == CLIENT {
+                SERVER_FIRST
+            } else {
+                NO_WORD
+            };
+            Err(Fault::new(format!(
+                "{what}: {side} refused, but had sent {} bytes before it closed",
+                came.len()
+            ))
+            .breaks(sentence)
+            .cause(SPEAKS_ON)
+            .read(PREDICT))
+        }
+        Ok(()) => Err(Fault::new(format!(
+            "{what}: {side} took it for proved and returned Ok(())"
         ))
+        .breaks(sentence)
         .cause(cause)),
+        other if !came.is_empty() => Err(Fault::new(format!(
+            "{what}: {side} should refuse and close without another byte; it sent {} bytes and \
+             returned {other:?}",
+            came.len()
+        ))
+        .breaks(sentence)
+        .cause(cause)),
+        other => Err(Fault::new(format!(
+            "{what}: expected Err(WrongAnswer) from {side}, got {other:?}"
+        ))
+        .breaks(WRONG)
+        .cause("a wrong proof is told as something else")),
     }
 }
 
 fn is_gone(attempt: &SideAttempt, side: &str, what: &str) -> Step {
-    match attempt.result().when(what)? {
+    match attempt.result().when(what).breaks(GONE)? {
         Err(Refusal::Gone(_)) => Ok(()),
-        other => Err(Fault::new(format!(
-            "{what}: expected Err(Gone(…)) from the {side}, got {other:?}"
-        ))
-        .cause("an end that comes too early is taken for a success, or for a wrong answer")),
+        other => {
+            let sentence = if matches!(other, Ok(())) { OK } else { GONE };
+            Err(Fault::new(format!(
+                "{what}: expected Err(Gone(…)) from {side}, got {other:?}"
+            ))
+            .breaks(sentence)
+            .cause("an end that comes too early is taken for a success, or for a wrong answer"))
+        }
     }
 }
 
@@ -124,18 +216,35 @@ fn honest_talks(stage: &Stage) -> Step<Record> {
     const TALKS: usize = 16;
     let (mut from_clients, mut from_servers) = (Vec::new(), Vec::new());
     for _ in 1..TALKS {
-        let record = honest_talk(stage, None).when("your client and your server spoke")?;
+        let record = honest_talk(stage, None)
+            .when("your client and your server spoke")
+            .cause(
+                "they do not agree: each must ask `accepts` about the same message of which the \
+                 other has the answer, and send what the list says, in its order",
+            )?;
         from_clients.push(record.client_nonce);
         from_servers.push(record.server_nonce);
     }
     let record = honest_talk(stage, Some(Duration::from_millis(2)))
-        .when("your client and your server spoke, one byte at a time")
-        .cause("one read is taken for the whole message")?;
+        .map_err(|fault| {
+            Fault::breaks(
+                fault.when("your client and your server spoke, one byte at a time"),
+                PIECES,
+            )
+        })
+        .cause(ONE_READ)?;
     from_clients.push(record.client_nonce.clone());
     from_servers.push(record.server_nonce.clone());
-    for (side, nonces) in [("client", from_clients), ("server", from_servers)] {
+    if record.client_nonce == record.server_nonce {
+        return Err(Fault::new("both nonces were the same")
+            .breaks(NEW)
+            .cause("the other side's nonce is sent back instead of one's own"));
+    }
+    for (side, nonces) in [(CLIENT, from_clients), (SERVER, from_servers)] {
         look_random(&nonces).map_err(|how| {
-            Fault::new(format!("of {TALKS} nonces of the {side}: {how}")).cause(PREDICTABLE)
+            Fault::new(format!("of {TALKS} nonces of {side}: {how}"))
+                .breaks(NEW)
+                .cause(PREDICTABLE)
         })?;
     }
     Ok(record)
@@ -143,31 +252,40 @@ fn honest_talks(stage: &Stage) -> Step<Record> {
 
 /// Passes on what both sides say, unchanged.
 fn honest_talk(stage: &Stage, gap: Option<Duration>) -> Step<Record> {
-    let pass = |to: &mut Peer, bytes: &[u8]| match gap {
-        None => to.send(bytes),
-        Some(gap) => to.dribble(bytes, gap),
+    let sentence = if gap.is_some() { PIECES } else { OK };
+    let pass = |to: &mut Peer, bytes: &[u8]| {
+        match gap {
+            None => to.send(bytes),
+            Some(gap) => to.dribble(bytes, gap),
+        }
+        .breaks(sentence)
     };
     let (mut client, client_attempt, client_nonce) = stage.client()?;
     let (mut server, server_attempt) = stage.server()?;
     pass(&mut server, &client_nonce)?;
-    let server_proof = take(&mut server, ANSWER_LEN, "2, the server's proof")?;
-    let server_nonce = take(&mut server, NONCE_LEN, "2, the server's nonce")?;
+    let mut proof = || take(&mut server, ANSWER_LEN, "2, your server's proof,").breaks(sentence);
+    let server_proof = proof()?;
+    let server_nonce = take(&mut server, NONCE_LEN, "2, your server's nonce,").breaks(sentence)?;
     pass(&mut client, &server_proof)?;
     pass(&mut client, &server_nonce)?;
-    let client_proof = take(&mut client, ANSWER_LEN, "3, the client's proof")?;
+    let client_proof = take(&mut client, ANSWER_LEN, "3, your client's proof,").breaks(sentence)?;
     pass(&mut server, &client_proof)?;
-    server.expect(WELCOME, "4, the server should say welcome")?;
-    server.expect_end("behind welcome the server should close")?;
+    server
+        .expect(WELCOME, "4, your server should say welcome")
+        .breaks(sentence)?;
+    server
+        .expect_end("behind welcome your server should close")
+        .breaks(sentence)?;
     pass(&mut client, WELCOME)?;
     drop(server);
     client.half_close()?;
-    client.expect_end("behind its proof the client should send nothing")?;
-    for (side, attempt) in [("client", client_attempt), ("server", server_attempt)] {
-        let result = attempt.result()?;
+    client
+        .expect_end("behind its proof your client should send nothing")
+        .breaks(OK)?;
+    for (side, attempt) in [(CLIENT, client_attempt), (SERVER, server_attempt)] {
+        let result = attempt.result().breaks(sentence)?;
         result.map_err(|e| {
-            Fault::new(format!(
-                "both were honest, but the {side} returned Err({e:?})"
-            ))
+            Fault::new(format!("both were honest, but {side} returned Err({e:?})")).breaks(sentence)
         })?;
     }
     Ok(Record {
@@ -180,7 +298,8 @@ fn honest_talk(stage: &Stage, gap: Option<Duration>) -> Step<Record> {
 
 /// Strangers who know nothing, and some who leave.
 fn refuse_strangers(stage: &Stage) -> Step {
-    const GOES_ON: &str = "the proof is not checked, or the conversation goes on after it failed";
+    const NOT_CHECKED: &str =
+        "the proof is not checked, or the conversation goes on after it failed";
 
     for (garbage, what) in [
         (&[b'0'; ANSWER_LEN], "a stranger sent 32 zeros as its proof"),
@@ -189,14 +308,16 @@ fn refuse_strangers(stage: &Stage) -> Step {
             "a stranger sent 32 bytes that are not text as its proof",
         ),
     ] {
-        let (mut peer, attempt) = stage.server()?;
-        peer.send(&[1; NONCE_LEN])?;
-        take(&mut peer, ANSWER_LEN + NONCE_LEN, "2, proof and nonce")?;
+        let (mut peer, attempt, ..) = stage.ask_server(&[1; NONCE_LEN])?;
         peer.send(garbage)?;
-        stage
-            .server_refuses(peer, &attempt, what, GOES_ON)
-            .read(PREDICT)?;
-        stage.key.was_shown(garbage, what).read(THE_COMPARISON)?;
+        let why = Why {
+            what,
+            sentence: OK,
+            cause: NOT_CHECKED,
+        };
+        stage.server_refuses(peer, &attempt, why).read(PREDICT)?;
+        let shown = stage.key.was_shown(garbage, what);
+        shown.breaks(ALONE).read(THE_COMPARISON)?;
     }
 
     let garbage = [b'1'; ANSWER_LEN];
@@ -204,48 +325,79 @@ fn refuse_strangers(stage: &Stage) -> Step {
     let (mut peer, attempt, _) = stage.client()?;
     peer.send(&garbage)?;
     peer.send(&[1; NONCE_LEN])?;
-    stage
-        .client_refuses(peer, &attempt, what, GOES_ON)
-        .read(PREDICT)?;
-    stage.key.was_shown(&garbage, what).read(THE_COMPARISON)?;
+    let why = Why {
+        what,
+        sentence: OK,
+        cause: NOT_CHECKED,
+    };
+    stage.client_refuses(peer, &attempt, why).read(PREDICT)?;
+    let shown = stage.key.was_shown(&garbage, what);
+    shown.breaks(ALONE).read(THE_COMPARISON)?;
 
+    people_leave(stage).read(READ_THE_CODE)
+}
+
+fn people_leave(stage: &Stage) -> Step {
     let what = "the client left after 31 bytes of its nonce";
     let (mut peer, attempt) = stage.server()?;
     peer.send(&[1; NONCE_LEN - 1])?;
     peer.half_close()?;
-    peer.expect_end("the server should close without a word")
+    peer.expect_end("your server should close without a word")
         .when(what)
-        .cause("one read is taken for the whole message")
-        .read(READ_THE_CODE)?;
-    is_gone(&attempt, "server", what).read(READ_THE_CODE)?;
+        .breaks(PIECES)
+        .cause(ONE_READ)?;
+    is_gone(&attempt, SERVER, what)?;
 
-    let what = "the server left instead of saying anything";
-    let (peer, attempt, _) = stage.client()?;
+    let what = "the client left instead of proving itself";
+    let (peer, attempt, ..) = stage.ask_server(&[1; NONCE_LEN])?;
     drop(peer);
-    is_gone(&attempt, "client", what).read(READ_THE_CODE)?;
+    is_gone(&attempt, SERVER, what)?;
+
+    let what = "the client left after 31 bytes of its proof";
+    let (mut peer, attempt, ..) = stage.ask_server(&[1; NONCE_LEN])?;
+    peer.send(&[b'0'; ANSWER_LEN - 1])?;
+    peer.half_close()?;
+    peer.expect_end("your server should close without a word")
+        .when(what)
+        .breaks(PIECES)
+        .cause(ONE_READ)?;
+    is_gone(&attempt, SERVER, what)?;
+
+    for n in [0, ANSWER_LEN, ANSWER_LEN + NONCE_LEN - 1] {
+        let what = format!("the server left after {n} bytes of 2");
+        let (mut client, attempt, nonce) = stage.client()?;
+        let (_, _, proof, theirs) = stage.ask_server(&nonce)?;
+        client.send(&[proof, theirs].concat()[..n])?;
+        client.half_close()?;
+        client
+            .expect_end("your client should close without a word")
+            .when(&what)
+            .breaks(PIECES)
+            .cause(ONE_READ)?;
+        is_gone(&attempt, CLIENT, &what)?;
+    }
 
     for (reply, what) in [
         (
             "",
-            "the client had proved itself, and the server closed without welcome",
+            "your client had proved itself, and the server closed without welcome",
+        ),
+        (
+            "welcome",
+            "your client had proved itself, and the server closed after 7 bytes of welcome",
         ),
         (
             "go home\n",
-            "the client had proved itself, and the server said something else than welcome",
+            "your client had proved itself, and the server said something else than welcome",
         ),
     ] {
         let (mut client, attempt, nonce) = stage.client()?;
-        let (mut server, _) = stage.server()?;
-        server.send(&nonce)?;
-        client.send(&take(
-            &mut server,
-            ANSWER_LEN + NONCE_LEN,
-            "2, proof and nonce",
-        )?)?;
-        take(&mut client, ANSWER_LEN, "3, the client's proof")?;
+        let (_server, _, proof, theirs) = stage.ask_server(&nonce)?;
+        client.send(&[proof, theirs].concat())?;
+        proof_of_client(&mut client)?;
         client.send(reply.as_bytes())?;
         drop(client);
-        is_gone(&attempt, "client", what).read(READ_THE_CODE)?;
+        is_gone(&attempt, CLIENT, what)?;
     }
     Ok(())
 }
@@ -254,170 +406,408 @@ fn refuse_strangers(stage: &Stage) -> Step {
 fn refuse_reflections(stage: &Stage) -> Step {
     const SAME: &str = "both sides prove themselves by the same formula, so what the server says \
         can be said back to it";
+    let why = |what| Why {
+        what,
+        sentence: NOT_FROM_HERE,
+        cause: SAME,
+    };
 
-    let (mut peer, attempt) = stage.server()?;
-    peer.send(&[1; NONCE_LEN])?;
-    let proof = take(&mut peer, ANSWER_LEN, "2, the server's proof")?;
-    take(&mut peer, NONCE_LEN, "2, the server's nonce")?;
+    let (mut peer, attempt, proof, _) = stage.ask_server(&[1; NONCE_LEN])?;
     peer.send(&proof)?;
     let what = "a stranger sent the server's own proof back to it";
-    stage.server_refuses(peer, &attempt, what, SAME)?;
+    stage.server_refuses(peer, &attempt, why(what))?;
 
     // As in the lesson: a second connection is asked what the first one asks.
-    let (mut first, attempt) = stage.server()?;
-    first.send(&[1; NONCE_LEN])?;
-    take(&mut first, ANSWER_LEN, "2, the server's proof")?;
-    let question = take(&mut first, NONCE_LEN, "2, the server's nonce")?;
-    let (mut second, _other) = stage.server()?;
-    second.send(&question)?;
-    let answer = take(&mut second, ANSWER_LEN, "2, the server's proof")?;
+    let (mut first, attempt, _, question) = stage.ask_server(&[1; NONCE_LEN])?;
+    let (_second, _, answer, _) = stage.ask_server(&question)?;
     first.send(&answer)?;
     let what = "a stranger had the server's question answered by the server, over a second \
         connection";
-    stage.server_refuses(first, &attempt, what, SAME)?;
+    stage.server_refuses(first, &attempt, why(what))?;
+
+    // A server that takes the nonce it is given for its own would be asked its own question.
+    let (mut first, attempt, proof, question) = stage.ask_server(&[1; NONCE_LEN])?;
+    let (mut second, _, _, other) = stage.ask_server(&question)?;
+    second.send(&proof)?;
+    let (_third, _, answer, _) = stage.ask_server(&other)?;
+    first.send(&answer)?;
+    let what = "a stranger passed questions and answers on between three connections to the server";
+    stage.server_refuses(first, &attempt, why(what))?;
 
     // The same nonce as the server's own, as far as a stranger can have it.
     let (mut peer, attempt, nonce) = stage.client()?;
     peer.send(&nonce[..ANSWER_LEN])?;
     peer.send(&nonce)?;
     let what = "a stranger played the server, and sent the client's own nonce back to it";
-    stage.client_refuses(peer, &attempt, what, SAME)
+    stage.client_refuses(peer, &attempt, why(what))
 }
 
 /// What was recorded earlier is said again.
 fn refuse_replays(stage: &Stage, record: &Record) -> Step {
-    let (mut peer, attempt) = stage.server()?;
-    peer.send(&record.client_nonce)?;
-    take(&mut peer, ANSWER_LEN + NONCE_LEN, "2, proof and nonce")?;
+    let why = |what| Why {
+        what,
+        sentence: NOT_ELSEWHERE,
+        cause: NOT_BOUND,
+    };
+    let (mut peer, attempt, ..) = stage.ask_server(&record.client_nonce)?;
     peer.send(&record.client_proof)?;
     let what = "a stranger said to the server what the client had said in an earlier conversation";
-    stage.server_refuses(peer, &attempt, what, NOT_BOUND)?;
+    stage.server_refuses(peer, &attempt, why(what))?;
 
     let (mut peer, attempt, _) = stage.client()?;
     peer.send(&record.server_proof)?;
     peer.send(&record.server_nonce)?;
     let what = "a stranger said to the client what the server had said in an earlier conversation";
-    stage.client_refuses(peer, &attempt, what, NOT_BOUND)?;
-
-    // The stranger chooses its nonce last, so that both together look as they did before.
-    let (mut peer, attempt, nonce) = stage.client()?;
-    let old = record.client_nonce.iter().zip(&record.server_nonce);
-    let chosen: Vec<u8> = old.zip(&nonce).map(|((a, b), c)| a ^ b ^ c).collect();
-    peer.send(&record.server_proof)?;
-    peer.send(&chosen)?;
-    let what = "a stranger said an old proof of the server to the client, with a nonce that gives \
-        the same as before when XORed with the client's";
-    stage.client_refuses(peer, &attempt, what, NOT_BOUND)
+    stage.client_refuses(peer, &attempt, why(what))
 }
 
-/// One byte is changed on the way.
-fn refuse_changes(stage: &Stage) -> Step {
-    for (message, what) in [
-        (0, "1, the client's nonce, was changed on the way"),
-        (1, "2, the server's proof, was changed on the way"),
-        (2, "2, the server's nonce, was changed on the way"),
-        (3, "3, the client's proof, was changed on the way"),
-    ] {
-        for at in [0, NONCE_LEN - 1] {
-            let change = |number: usize, bytes: &mut [u8]| {
-                if number == message {
-                    // Still the form of a proof: a digit becomes another one.
-                    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
-                }
-            };
-            let (mut client, client_attempt, mut nonce) = stage.client()?;
-            let (mut server, server_attempt) = stage.server()?;
-            change(0, &mut nonce);
-            server.send(&nonce)?;
-            let mut proof = take(&mut server, ANSWER_LEN, "2, the server's proof")?;
-            let mut nonce = take(&mut server, NONCE_LEN, "2, the server's nonce")?;
-            change(1, &mut proof);
-            change(2, &mut nonce);
-            client.send(&proof)?;
-            client.send(&nonce)?;
-            if message < 3 {
-                stage.client_refuses(client, &client_attempt, what, NOT_BOUND)?;
-                continue;
-            }
-            let mut proof = take(&mut client, ANSWER_LEN, "3, the client's proof")?;
-            change(3, &mut proof);
-            server.send(&proof)?;
-            stage.server_refuses(server, &server_attempt, what, NOT_BOUND)?;
+/// A stranger holds several conversations at once, and passes words on from one to another.
+fn refuse_relays(stage: &Stage) -> Step {
+    let why = |what| Why {
+        what,
+        sentence: NOT_ELSEWHERE,
+        cause: NOT_BOUND,
+    };
+
+    // The client proves itself to one server; its proof is said to another one.
+    let (mut client, _client, nonce) = stage.client()?;
+    let (_one, _, proof, question) = stage.ask_server(&nonce)?;
+    let (mut other, attempt, ..) = stage.ask_server(&nonce)?;
+    client.send(&[proof, question].concat())?;
+    other.send(&proof_of_client(&mut client)?)?;
+    let what = "a stranger passed the client's proof on to a second server, which it had asked with \
+        the same nonce";
+    stage.server_refuses(other, &attempt, why(what))?;
+
+    // The proof of one server, the nonce of another.
+    let (mut client, attempt, nonce) = stage.client()?;
+    let (_one, _, proof, _) = stage.ask_server(&nonce)?;
+    let (_other, _, _, question) = stage.ask_server(&nonce)?;
+    client.send(&[proof, question].concat())?;
+    let what = "a stranger gave the client the proof of one server and the nonce of another";
+    stage.client_refuses(client, &attempt, why(what))?;
+
+    // The server was asked with the nonce of another client.
+    let (_first, _, nonce) = stage.client()?;
+    let (mut second, attempt, _) = stage.client()?;
+    let (_server, _, proof, question) = stage.ask_server(&nonce)?;
+    second.send(&[proof, question].concat())?;
+    let what = "a stranger gave the client what the server had said to another client";
+    stage.client_refuses(second, &attempt, why(what))?;
+
+    // The server's nonce was the question to another server.
+    let (mut client, attempt, nonce) = stage.client()?;
+    let (_one, _, _, question) = stage.ask_server(&nonce)?;
+    let (_other, _, proof, _) = stage.ask_server(&question)?;
+    client.send(&[proof, nonce].concat())?;
+    let what =
+        "a stranger had another server answer the server's nonce, and gave that to the client";
+    stage.client_refuses(client, &attempt, why(what))
+}
+
+/// A stranger who chooses its nonce last can make the two give whatever it likes, where they are not
+/// kept apart.
+fn refuse_mixtures(stage: &Stage, record: &Record) -> Step {
+    type Choose = fn(&[u8], &[u8], &[u8]) -> Vec<u8>;
+    fn each(a: &[u8], b: &[u8], c: &[u8], choose: impl Fn(u8, u8, u8) -> u8) -> Vec<u8> {
+        let bytes = a.iter().zip(b).zip(c);
+        bytes.map(|((&a, &b), &c)| choose(a, b, c)).collect()
+    }
+    // From the old client's nonce, the old server's and the new client's: a server's nonce that
+    // gives the same as before.
+    let choices: [(&str, Choose); 6] = [
+        ("XORed with the client's", |a, b, c| {
+            each(a, b, c, |a, b, c| a ^ b ^ c)
+        }),
+        ("added to the client's, byte by byte", |a, b, c| {
+            each(a, b, c, |a, b, c| a.wrapping_add(b).wrapping_sub(c))
+        }),
+        ("subtracted from the client's, byte by byte", |a, b, c| {
+            each(a, b, c, |a, b, c| c.wrapping_sub(a).wrapping_add(b))
+        }),
+        (
+            "added to the client's, as two numbers, the first byte the largest",
+            |a, b, c| sum_less(a, b, c, true),
+        ),
+        (
+            "added to the client's, as two numbers, the last byte the largest",
+            |a, b, c| sum_less(a, b, c, false),
+        ),
+        (
+            "XORed with the client's, which is turned round",
+            |a, b, c| {
+                let turned = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<_>>();
+                each(&turned(a), b, &turned(c), |a, b, c| a ^ b ^ c)
+            },
+        ),
+    ];
+    for (how, choose) in choices {
+        let (mut peer, attempt, nonce) = stage.client()?;
+        peer.send(&record.server_proof)?;
+        peer.send(&choose(&record.client_nonce, &record.server_nonce, &nonce))?;
+        let what = format!(
+            "a stranger said an old proof of the server to the client, with a nonce that gives the \
+             same as before when {how}"
+        );
+        let why = Why {
+            what: &what,
+            sentence: NOT_ELSEWHERE,
+            cause: MIXED,
+        };
+        stage.client_refuses(peer, &attempt, why)?;
+    }
+    // Nothing and everything, for AND, OR and products.
+    for byte in [0, 0xff] {
+        let (_server, _, proof, _) = stage.ask_server(&[byte; NONCE_LEN])?;
+        let (mut peer, attempt, _) = stage.client()?;
+        peer.send(&proof)?;
+        peer.send(&[byte; NONCE_LEN])?;
+        let what = format!(
+            "a stranger asked the server with a nonce of 32 times {byte}, and said its proof to the \
+             client, with the same nonce"
+        );
+        let why = Why {
+            what: &what,
+            sentence: NOT_ELSEWHERE,
+            cause: MIXED,
+        };
+        stage.client_refuses(peer, &attempt, why)?;
+    }
+    Ok(())
+}
+
+/// a + b - c, as numbers of 256 bits.
+fn sum_less(a: &[u8], b: &[u8], c: &[u8], first_is_largest: bool) -> Vec<u8> {
+    let order = |bytes: &[u8]| -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        if first_is_largest {
+            bytes.reverse();
         }
+        bytes
+    };
+    let (a, b, c) = (order(a), order(b), order(c));
+    let mut carry = 0;
+    let digits = a.iter().zip(&b).zip(&c).map(|((&a, &b), &c)| {
+        let digit = i16::from(a) + i16::from(b) - i16::from(c) + carry;
+        carry = digit >> 8;
+        (digit & 0xff) as u8
+    });
+    let digits: Vec<u8> = digits.collect();
+    order(&digits)
+}
+
+/// Something is changed on the way.
+fn refuse_changes(stage: &Stage) -> Step {
+    const MESSAGES: [&str; 4] = [
+        "1, the client's nonce,",
+        "2, the server's proof,",
+        "2, the server's nonce,",
+        "3, the client's proof,",
+    ];
+    for (message, name) in MESSAGES.into_iter().enumerate() {
+        for at in [0, 1, 7, 8, 15, 16, 23, 24, 30, 31] {
+            // Still the form of a proof: a digit becomes another one.
+            change_one(stage, message, &format!("byte {at} of {name}"), &|bytes| {
+                bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
+            })?;
+        }
+    }
+    for message in [0, 2] {
+        let name = MESSAGES[message];
+        let all = |how: &str, change: &dyn Fn(&mut [u8])| {
+            change_one(stage, message, &format!("{name} ({how})"), change)
+        };
+        all("bytes that are no text became others", &other_garbage)?;
+        all("all bits of each byte but the lowest four", &|bytes| {
+            bytes.iter_mut().for_each(|byte| *byte ^= 0xf0);
+        })?;
+        all("the lowest bit of each byte", &|bytes| {
+            bytes.iter_mut().for_each(|byte| *byte ^= 1);
+        })?;
+        all("the letters, from large to small and back", &|bytes| {
+            let letters = bytes.iter_mut().filter(|byte| byte.is_ascii_alphabetic());
+            letters.for_each(|byte| *byte ^= 0x20);
+        })?;
+        all("its bytes came in another order", &<[u8]>::reverse)?;
+        all("two of its bytes changed places", &|bytes| {
+            bytes.swap(3, 20)
+        })?;
+    }
+    Ok(())
+}
+
+/// Changes bytes so that whoever replaces what is not UTF-8 has the same text as before.
+fn other_garbage(bytes: &mut [u8]) {
+    for at in 0..bytes.len() {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        let before = bytes[at];
+        bytes[at] = if before == 0xff { 0xfe } else { 0xff };
+        if String::from_utf8_lossy(bytes) != text {
+            bytes[at] = before;
+        }
+    }
+}
+
+/// Nobody takes this conversation for an honest one.
+fn change_one(stage: &Stage, message: usize, what: &str, change: &dyn Fn(&mut [u8])) -> Step {
+    let what = format!("{what} was changed on the way");
+    let why = Why {
+        what: &what,
+        sentence: CHANGED,
+        cause: LOSSY,
+    };
+    // A change may change nothing, when the bytes happen to be so.
+    for _ in 0..20 {
+        let meddle = |number: usize, bytes: &mut Vec<u8>| {
+            let before = bytes.clone();
+            if number == message {
+                change(bytes);
+            }
+            *bytes != before
+        };
+        let (mut client, client_attempt, mut nonce) = stage.client()?;
+        let mut changed = meddle(0, &mut nonce);
+        let (mut server, server_attempt, mut proof, mut nonce) = stage.ask_server(&nonce)?;
+        changed |= meddle(1, &mut proof);
+        changed |= meddle(2, &mut nonce);
+        if message < 3 && !changed {
+            continue;
+        }
+        client.send(&[proof, nonce].concat())?;
+        if message < 3 {
+            return stage.client_refuses(client, &client_attempt, why);
+        }
+        let mut proof = proof_of_client(&mut client)?;
+        meddle(3, &mut proof);
+        server.send(&proof)?;
+        return stage.server_refuses(server, &server_attempt, why);
     }
     Ok(())
 }
 
 fn keep_the_deadline(stage: &Stage) -> Step {
-    for _ in 0..TRIES {
-        if all_give_up(stage)? {
+    for (what, side) in [
+        ("the client of your server was silent", stage.server),
+        ("the server of your client was silent", stage.client),
+    ] {
+        let limit = stage.trial.limit(AT_THE_LATEST);
+        let since = Instant::now();
+        let (peer, attempt) = stage.start(side, SHORT)?;
+        if !closes_by(&peer, &limit, since) {
+            return Err(Fault::new(format!(
+                "{what}, the limit was 0.1 s: {limit} later it had not closed the connection"
+            ))
+            .late()
+            .breaks(IN_TIME)
+            .cause(NO_TIMEOUT));
+        }
+        timed_out(what, SHORT, &attempt.result()?).breaks(TIMED_OUT)?;
+    }
+    stage.trial.at_pace(PACE, |pace| slow_ones(stage, pace))?;
+    stage.trial.at_pace(PACE, |pace| late_ones(stage, pace))
+}
+
+/// Peers that never stop for long.
+fn slow_ones(stage: &Stage, pace: &mut Pace) -> Step {
+    struct Slow {
+        what: &'static str,
+        peer: Peer,
+        attempt: SideAttempt,
+        closed: bool,
+    }
+    let start = |what, side| {
+        let (peer, attempt) = stage.start(side, SLOWLY)?;
+        Ok(Slow {
+            what,
+            peer,
+            attempt,
+            closed: false,
+        })
+    };
+    let mut both = [
+        start(
+            "the client of your server sent a byte every 40 ms",
+            stage.server,
+        )?,
+        start(
+            "the server of your client sent a byte every 40 ms",
+            stage.client,
+        )?,
+    ];
+    for _ in 1..NONCE_LEN {
+        for slow in both.iter_mut().filter(|slow| !slow.closed) {
+            let _ = slow.peer.stream().write_all(b"0"); // it may be closed already
+            slow.closed = has_closed(&slow.peer, Instant::now() + GAP / 2);
+        }
+        if both.iter().all(|slow| slow.closed) {
             break;
         }
+        if both.iter().any(|slow| slow.closed) {
+            std::thread::sleep(GAP / 2); // the pace of the peer that is left
+        }
+        pace.beat();
+    }
+    for slow in both {
+        let what = slow.what;
+        if !slow.closed {
+            return Err(Fault::new(format!(
+                "{what}, the limit was 0.3 s: 1.2 s later it had not closed the connection"
+            ))
+            .late()
+            .breaks(IN_TIME)
+            .cause(PER_READ));
+        }
+        timed_out(what, SLOWLY, &slow.attempt.result()?).breaks(TIMED_OUT)?;
     }
     Ok(())
 }
 
-/// All who are kept waiting give up, at the same time. Says whether the slow ones kept their pace.
-fn all_give_up(stage: &Stage) -> Step<bool> {
-    struct Waiting {
-        what: &'static str,
-        peer: Peer,
-        attempt: SideAttempt,
-        slow: bool,
+/// Each message comes in time, and all of them together too late.
+fn late_ones(stage: &Stage, pace: &mut Pace) -> Step {
+    const LIMIT: Duration = Duration::from_millis(400);
+    const WAIT: Duration = Duration::from_millis(280);
+    const AGAIN: Duration = Duration::from_millis(330);
+    let welcome = |what: &str| {
+        Err(Fault::new(format!(
+            "{what} 0.28 s and again for 0.33 s, the limit was 0.4 s: it went on to the end"
+        ))
+        .breaks(IN_TIME)
+        .cause(PER_READ))
+    };
+
+    // One honest client for the server that is put off, one honest server for the client.
+    let (mut other_client, _attempt, nonce) = stage.client()?;
+    let (mut server, server_attempt) = stage.start(stage.server, LIMIT)?;
+    let (mut client, client_attempt) = stage.start(stage.client, LIMIT)?;
+    pace.beat();
+    rest(pace, WAIT);
+    server.send(&nonce)?;
+    let proof = proof_of_server(&mut server)?;
+    let question = nonce_of_server(&mut server)?;
+    other_client.send(&[proof, question].concat())?;
+    let proof_for_server = proof_of_client(&mut other_client)?;
+    let nonce = take(&mut client, NONCE_LEN, "1, your client's nonce,")?;
+    let (_server, _, proof, question) = stage.ask_server(&nonce)?;
+    client.send(&[proof, question].concat())?;
+    proof_of_client(&mut client)?;
+    pace.beat();
+    rest(pace, AGAIN);
+    let _ = server.send(&proof_for_server); // it may be closed already
+    let _ = client.send(WELCOME);
+    let welcomed = server.read_to_end(100).is_ok_and(|reply| reply == WELCOME);
+    let result = client_attempt.result().breaks(IN_TIME)?;
+    pace.beat();
+    if welcomed {
+        return welcome("the client of your server waited");
     }
-    let start = Instant::now();
-    let mut all = Vec::new();
-    for (what, side, slow) in [
-        ("the client of your server was silent", stage.server, false),
-        ("the server of your client was silent", stage.client, false),
-        (
-            "the client of your server sent a byte every 50 ms",
-            stage.server,
-            true,
-        ),
-        (
-            "the server of your client sent a byte every 50 ms",
-            stage.client,
-            true,
-        ),
-    ] {
-        let (peer, attempt) = stage.start(side, LIMIT)?;
-        all.push(Waiting {
-            what,
-            peer,
-            attempt,
-            slow,
-        });
+    if result.is_ok() {
+        return welcome("the server of your client waited");
     }
-    let mut pace = Pace::new();
-    while let Some(first) = all.first() {
-        if start.elapsed() > LATEST {
-            return Err(Fault::new(format!(
-                "{}, the limit was 0.3 s: 1.1 s later it had not returned",
-                first.what
-            ))
-            .cause(PER_READ));
-        }
-        for waiting in all.iter().filter(|waiting| waiting.slow) {
-            let _ = waiting.peer.stream().write_all(b"0"); // it may be closed already
-        }
-        pace.step();
-        let (next, mut still) = (Instant::now() + GAP, Vec::new());
-        for waiting in all {
-            let left = next.saturating_duration_since(Instant::now());
-            match waiting.attempt.result_within(left) {
-                Ok(Err(Refusal::TimedOut)) => {}
-                Ok(other) => {
-                    return Err(Fault::new(format!(
-                        "{}, the limit was 0.3 s: expected Err(TimedOut), got {other:?}",
-                        waiting.what
-                    ))
-                    .cause(TIMEOUT_KIND));
-                }
-                Err(_) => still.push(waiting),
-            }
-        }
-        all = still;
-    }
-    Ok(pace.was_kept())
+    timed_out(
+        "the client of your server was late twice",
+        LIMIT,
+        &server_attempt.result()?,
+    )
+    .breaks(TIMED_OUT)?;
+    timed_out("the server of your client was late twice", LIMIT, &result).breaks(TIMED_OUT)
 }

@@ -1,14 +1,18 @@
-//! A key that notes what it is asked.
+//! Keys that note what they are asked.
 
 use std::sync::{Mutex, MutexGuard};
 
-use course::exercise::{Fault, Step, show};
-use legitimacy_check::{ANSWER_LEN, Key, Secret};
+use course::exercise::{Explain, Fault, Step, show};
+use legitimacy_check::contract::Secret;
+use legitimacy_check::{ANSWER_LEN, Key};
 
 pub struct Watched {
     /// The key, for the check's own use, which is not noted.
     pub key: Key,
+    /// What `answer` uses instead, where only `accepts` should be asked.
+    decoy: Option<Key>,
     asked: Mutex<Vec<Question>>,
+    computed: Mutex<Vec<Vec<u8>>>,
 }
 
 /// What `accepts` was asked: a message and an answer.
@@ -16,13 +20,37 @@ type Question = (Vec<u8>, [u8; ANSWER_LEN]);
 
 impl Watched {
     pub fn new() -> Watched {
-        let key = Key::new(b"the check's own key, of 33 bytes.").expect("it is not empty");
-        let asked = Mutex::default();
-        Watched { key, asked }
+        Watched {
+            key: Key::new(b"the check's own key, of 33 bytes.").expect("it is not empty"),
+            decoy: None,
+            asked: Mutex::default(),
+            computed: Mutex::default(),
+        }
+    }
+
+    /// One whose `accepts` takes what its `answer` does not give.
+    pub fn for_comparing_only() -> Watched {
+        let decoy = Key::new(b"another key");
+        Watched {
+            decoy,
+            ..Watched::new()
+        }
     }
 
     fn asked(&self) -> MutexGuard<'_, Vec<Question>> {
         self.asked.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Checks that the answer to this nonce was not computed, in order to compare it.
+    pub fn was_not_computed(&self, nonce: &[u8], what: &str) -> Step {
+        let computed = self.computed.lock().unwrap_or_else(|e| e.into_inner());
+        if !computed.iter().any(|message| message == nonce) {
+            return Ok(());
+        }
+        Err(Fault::new(format!(
+            "{what}: you had `answer` compute the answer to the nonce"
+        )))
+        .cause(OWN)
     }
 
     /// Checks that `accepts` was asked about this nonce since the last time, if it had to be: its
@@ -45,7 +73,7 @@ impl Watched {
             return Ok(());
         }
         Err(Fault::new(format!(
-            "{what}: you decided, but `accepts` was not asked about that proof"
+            "{what}: it was decided, but `accepts` was not asked about that proof"
         ))
         .cause(OWN))
     }
@@ -56,7 +84,9 @@ const OWN: &str = "the answer is computed and compared with ==, which may stop a
 
 impl Secret for Watched {
     fn answer(&self, message: &[u8]) -> [u8; ANSWER_LEN] {
-        self.key.answer(message)
+        let mut computed = self.computed.lock().unwrap_or_else(|e| e.into_inner());
+        computed.push(message.to_vec());
+        self.decoy.as_ref().unwrap_or(&self.key).answer(message)
     }
 
     fn accepts(&self, message: &[u8], answer: &[u8; ANSWER_LEN]) -> bool {
