@@ -9,6 +9,9 @@ pub fn build() -> Result<(), Failure> {
     // All of it, as for `cargo test`: with other features of what they depend on, Cargo would put
     // new programs in the place of those that a test just uses.
     build.args(["build", "--workspace", "--bins", "--examples"]);
+    if cfg!(test) {
+        build.arg("--quiet"); // a test says nothing while all is well
+    }
     if !cfg!(debug_assertions) {
         build.arg("--release"); // as this program was built, so that they lie beside it
     }
