@@ -375,6 +375,26 @@ const WRONG_SHOUTS: &[Mistake<Shout>] = &[
         "an error of read is taken for the end",
     ),
     (
+        "takes a reset before the first byte for the end",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            let mut buffer = [0; 1024];
+            let mut total = 0;
+            loop {
+                match stream.read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Err(_) if total == 0 => return Ok(()),
+                    read => {
+                        let n = read?;
+                        total += n;
+                        stream.write_all(&buffer[..n].to_ascii_uppercase())?;
+                    }
+                }
+            }
+        },
+        "an error of read is taken for the end",
+    ),
+    (
         "takes a failed write for the end",
         |listener| {
             let (mut stream, _) = listener.accept()?;
@@ -833,11 +853,11 @@ const WRONG_ASKS: &[Mistake<Ask>] = &[
     ),
     #[cfg(target_os = "linux")]
     (
-        "gives a third to each part",
+        "gives a part to each call",
         |addr, message, limit| {
-            let stream = TcpStream::connect_timeout(&addr, limit * 2 / 3).map_err(explain)?;
+            let stream = TcpStream::connect_timeout(&addr, limit * 5 / 6).map_err(explain)?;
             let clone = stream.try_clone().map_err(explain)?;
-            let deadline = Instant::now() + limit / 3;
+            let deadline = Instant::now() + limit / 6;
             let timed = Timed { stream, deadline };
             converse(timed, message, || clone.shutdown(Shutdown::Write)).map_err(explain)
         },
@@ -1124,6 +1144,42 @@ const WRONG_CLOSES: &[Mistake<ReplyAndClose>] = &[
             Ok(())
         },
         "or not so much of it",
+    ),
+    (
+        "counts reads, and not bytes",
+        |mut stream, reply, patience| {
+            reply_to(&mut stream, reply)?;
+            let deadline = Instant::now() + patience;
+            let mut rest = Timed { stream, deadline };
+            let mut buffer = [0; 8192];
+            for _ in 0..128 {
+                match rest.read(&mut buffer) {
+                    Ok(1..) => {}
+                    _ => break,
+                }
+            }
+            Ok(())
+        },
+        "so many reads are done",
+    ),
+    (
+        "gives the last read the whole patience",
+        |mut stream, reply, patience| {
+            reply_to(&mut stream, reply)?;
+            let since = Instant::now();
+            if patience.is_zero() || stream.set_read_timeout(Some(patience)).is_err() {
+                return Ok(());
+            }
+            let (mut left, mut buffer) = (MIB, [0; 8192]);
+            while since.elapsed() < patience && left > 0 {
+                match stream.read(&mut buffer) {
+                    Ok(n @ 1..) => left = left.saturating_sub(n),
+                    _ => break,
+                }
+            }
+            Ok(())
+        },
+        "the last read gets the whole patience",
     ),
     (
         "takes whatever comes",

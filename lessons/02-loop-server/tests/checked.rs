@@ -332,6 +332,24 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
     ),
     #[cfg(target_os = "linux")]
     (
+        "survives only one kind of error",
+        |listener, clients| {
+            let mut ends = Vec::new();
+            while ends.len() < clients {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                    Err(_) => break,
+                }
+            }
+            ends
+        },
+        "only one kind of error of accept",
+    ),
+    #[cfg(target_os = "linux")]
+    (
         "pauses for a millisecond",
         |listener, clients| {
             let mut ends = Vec::new();
@@ -857,7 +875,16 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
                 answer(&stream, number, &line)?;
             }
         },
-        "the limit is calculated with",
+        "the limit is calculated with or made smaller",
+    ),
+    #[cfg(target_pointer_width = "64")]
+    (
+        "has a limit of 32 bits",
+        |stream, limit| {
+            let limit = limit as u32 as usize;
+            lines(&stream, limit, |line| cut(line, limit))
+        },
+        "the limit is calculated with or made smaller",
     ),
     (
         "takes a failed write for the end",
@@ -1601,6 +1628,14 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
             solution::through(stream, source, sink)
         },
         "SO_SNDBUF or SO_RCVBUF is set",
+    ),
+    (
+        "passes 64 MiB and no more",
+        |stream, mut source, sink| {
+            let mut source = (&mut source).take(64 << 20);
+            solution::through(stream, &mut source, sink)
+        },
+        "the sink did not get everything",
     ),
     (
         "counts twice",

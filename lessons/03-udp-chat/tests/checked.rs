@@ -186,6 +186,25 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
     ),
     #[cfg(target_os = "linux")]
     (
+        "knows only timeouts",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            let mut answered = 0;
+            while answered < datagrams {
+                match socket.recv_from(&mut buffer) {
+                    Ok((n, sender)) => {
+                        let _ = socket.send_to(&buffer[..n], sender);
+                        answered += 1;
+                    }
+                    Err(error) if is_timeout(&error) => {}
+                    Err(_) => return,
+                }
+            }
+        },
+        "an error of recv_from ends the loop",
+    ),
+    #[cfg(target_os = "linux")]
+    (
         "does not count what it could not send",
         |socket, datagrams| {
             let mut answered = 0;
@@ -587,6 +606,15 @@ const RIGHT_CONVERSES: &[Right<Converse>] = &[
 ];
 
 const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
+    (
+        "wants a text",
+        |contact, texts, timeout| {
+            let mut became = solution::converse(contact, &texts[..1], timeout);
+            became.extend(solution::converse(contact, &texts[1..], timeout));
+            became
+        },
+        "your function panicked at",
+    ),
     (
         "writes to another port",
         |contact, texts, timeout| {
@@ -1355,6 +1383,33 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             window(socket, screen, patience, |sender| sender == friend, line)
         },
         "something is sent to the friend",
+    ),
+    (
+        "gives the last receive the whole patience",
+        |socket, friend, screen, patience| {
+            socket.set_read_timeout(Some(patience))?;
+            let mut buffer = vec![0; 65_507];
+            let (mut shown, mut since) = (0, Instant::now());
+            while since.elapsed() < patience {
+                let (n, sender) = match socket.recv_from(&mut buffer) {
+                    Ok(received) => received,
+                    Err(error) if is_timeout(&error) => break,
+                    Err(error) => return Err(error),
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                        since = Instant::now();
+                    }
+                }
+            }
+            Err(ErrorKind::TimedOut.into())
+        },
+        "the last receive gets the whole patience",
     ),
     (
         "replaces private characters",

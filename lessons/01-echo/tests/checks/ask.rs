@@ -243,7 +243,7 @@ fn tells_a_reset(trial: &Trial, ask: Ask) -> Step {
 /// More than a quick machine sends in some seconds through small buffers. It takes no memory: nobody
 /// has ever written to it.
 fn zeros() -> &'static [u8] {
-    static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 96 << 20]);
+    static ZEROS: LazyLock<Vec<u8>> = LazyLock::new(|| vec![0; 48 << 20]);
     &ZEROS
 }
 
@@ -372,43 +372,48 @@ fn keeps_it_without_waiting(trial: &Trial, ask: Ask) -> Step {
     })
 }
 
-/// A server that takes the message so slowly that all writes together take long, and none does.
+/// A server that takes the message so slowly that all writes together take long, and none does. How
+/// much it got decides: in the time that there is it takes a sixth of that.
 fn keeps_it_while_sending(trial: &Trial, ask: Ask) -> Step {
     const GIVEN: Duration = Duration::from_millis(100);
     const BEAT: Duration = Duration::from_millis(10);
-    let limit = trial.limit(Duration::from_millis(800));
-    trial.at_pace(GIVEN * 4 / 5, |pace| {
-        let (listener, addr) = trial.listen_with_buffers(256 * 1024)?;
+    const EACH: usize = 256 * 1024;
+    const MOST: usize = 16 * 1024 * 1024;
+    let limit = trial.limit(Duration::from_secs(1));
+    trial.at_pace(GIVEN / 3, |pace| {
+        const WHAT: &str = "the server read the message slowly, the limit was 0.1 s";
+        const CAUSE: &str =
+            "every write gets the whole time anew: write_all calls write again and again";
+        let (listener, addr) = trial.listen_with_buffers(EACH)?;
         let since = Instant::now();
         let attempt = trial.start(move || ask(addr, zeros(), GIVEN));
         let server = trial.accept(&listener)?;
         let _ = server.stream().set_nonblocking(true);
-        pace.beat();
-        while !attempt.has_ended() && since.elapsed() < limit.duration() {
-            take(&server, 256 * 1024);
+        pace.restart();
+        let mut taken = 0;
+        while !attempt.has_ended() && taken < MOST && since.elapsed() < limit.duration() {
+            taken += take(&server, EACH);
             thread::sleep(BEAT); // the pace of the server
             pace.beat();
         }
-        in_time(
-            &attempt,
-            &limit,
-            since,
-            "the server read the message slowly, the limit was 0.1 s",
-            "every write gets the whole time anew: write_all calls write again and again",
-        )
+        if taken >= MOST {
+            return Err(Fault::new(format!("{WHAT}: you sent 16 MiB")).cause(CAUSE));
+        }
+        in_time(&attempt, &limit, since, WHAT, CAUSE)
     })
 }
 
-/// Takes so many bytes, if they are there.
-fn take(server: &Peer, most: usize) {
+/// Takes so many bytes, if they are there; says how many.
+fn take(server: &Peer, most: usize) -> usize {
     let mut buffer = [0; 65_536];
     let mut taken = 0;
     while taken < most {
         match server.stream().read(&mut buffer) {
             Ok(n @ 1..) => taken += n,
-            _ => return,
+            _ => break,
         }
     }
+    taken
 }
 
 /// A connection that takes a second to come about, of the 1.8 s that there are for everything.

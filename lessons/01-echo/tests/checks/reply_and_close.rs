@@ -35,6 +35,7 @@ pub fn reply_and_close(function: ReplyAndClose) -> Verdict {
         takes_so_much(trial, function).read(LEAVES)?;
         does_not_stay_for_ever(trial, function).read(DEADLINES)?;
         tells_errors_apart(trial, function).read(LEAVES)?;
+        does_not_begin_again(trial, function).read(DEADLINES)?;
         patient.goes_on().read(LEAVES)
     })
 }
@@ -59,13 +60,22 @@ fn start(
     ))
 }
 
+const RESET: &str = "the connection is dropped while unread bytes lie in the socket, or before the \
+    client has finished: then the client is told of a reset";
+
 /// The client gets the reply, and behind it the end.
 fn expect_reply(client: &mut Peer, reply: &[u8]) -> Step {
-    const RESET: &str = "the connection is dropped while unread bytes lie in the socket, or before \
-        the client has finished: then the client is told of a reset";
     client
         .expect(reply, WHOLE)
-        .cause("the reply waits until the client has finished, and the client waits for the reply")
+        .map_err(|fault| {
+            if fault.to_string().contains("nothing more came") {
+                return fault.cause(
+                    "the reply waits until the client has finished, and the client waits for the \
+                     reply",
+                );
+            }
+            fault.cause(RESET)
+        })
         .breaks(ARRIVES)?;
     match client.read(&mut [0]).cause(RESET).breaks(ARRIVES)? {
         Some(0) => Ok(()),
@@ -146,12 +156,11 @@ fn the_reply_arrives(trial: &Trial, function: ReplyAndClose) -> Step {
         client
             .expect(piece, WHOLE)
             .when(MORE)
-            .cause("the connection is dropped although the client is still there")
+            .cause(RESET)
             .breaks(ARRIVES)?;
         if number < 4 {
             let sent = client.send(&[b'r'; 1000]).when(MORE);
-            sent.cause("the connection is dropped although the client is still there")
-                .breaks(ARRIVES)?;
+            sent.cause(RESET).breaks(ARRIVES)?;
         }
     }
     expect_reply(&mut client, b"").when(MORE)?;
@@ -160,7 +169,7 @@ fn the_reply_arrives(trial: &Trial, function: ReplyAndClose) -> Step {
 
 fn first_byte(client: &mut Peer, request: usize) -> Step {
     let none = |how: &str| format!("after a request of {request} bytes, {how}");
-    match client.read(&mut [0])? {
+    match client.read(&mut [0]).cause(RESET).breaks(ARRIVES)? {
         Some(1) => Ok(()),
         Some(_) => Err(Fault::new(none("you closed without a reply"))
             .cause("the reply is not sent")
@@ -234,6 +243,13 @@ impl Patient {
             .when(what)
             .cause("the function waits for a fixed time, or leaves the client to a thread")
             .breaks(STAYS)?;
+        for _ in 0..5000 {
+            self.client
+                .send(b"r")
+                .when("the client went on sending after the reply, a byte at a time")
+                .cause("so many reads are done after the reply, however few bytes they give")
+                .breaks(STAYS)?;
+        }
         // Far more than the buffers hold, and less than 1 MiB.
         for _ in 0..9 {
             self.client
@@ -311,6 +327,36 @@ fn does_not_stay_for_ever(trial: &Trial, function: ReplyAndClose) -> Step {
             .cause("every read gets the whole time anew: a timeout for each read is no deadline")
             .breaks(AT_MOST)?;
         ok(returned, what)
+    })
+}
+
+/// The client sends once more when the most part of the patience is over.
+fn does_not_begin_again(trial: &Trial, function: ReplyAndClose) -> Step {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const LATEST: Duration = Duration::from_millis(1350); // a mistake needs 1.7 s
+    trial.at_pace(Duration::from_millis(200), |pace| {
+        let what = "0.7 s after the reply the client sent a byte, the patience was 1 s";
+        let (mut client, attempt) = start(trial, function, b"reply", PATIENCE)?;
+        client.send(b"request")?;
+        client.expect(b"reply", WHOLE)?;
+        let (since, mut sent) = (Instant::now(), false);
+        pace.restart();
+        while !attempt.has_ended() && since.elapsed() < LATEST {
+            thread::sleep(Duration::from_millis(20)); // the pace of the client
+            pace.beat();
+            if !sent && since.elapsed() > Duration::from_millis(700) {
+                let _ = client.send(b"x");
+                sent = true;
+            }
+        }
+        if !attempt.has_ended() {
+            let what = format!("{what}: 1.35 s after the reply you had not returned");
+            return Err(Fault::new(what)
+                .late()
+                .cause("the last read gets the whole patience, although most of it is over")
+                .breaks(AT_MOST));
+        }
+        ok(attempt.result()?, what)
     })
 }
 

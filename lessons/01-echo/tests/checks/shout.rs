@@ -198,6 +198,14 @@ fn answers_at_once(trial: &Trial, shout: Shout) -> Step {
 }
 
 fn reports_a_reset(trial: &Trial, shout: Shout) -> Step {
+    let (client, attempt, _) = start(trial, shout)?;
+    client.reset();
+    is_reset(
+        &attempt,
+        "the client reset the connection before it sent anything",
+        "read",
+    )?;
+
     let (mut client, attempt, _) = start(trial, shout)?;
     client.send(b"hello")?;
     client.expect(b"HELLO", BACK).breaks(AT_ONCE)?;

@@ -316,7 +316,8 @@ fn is_gone(attempt: &LineAttempt, what: &str, call: &str) -> Step {
 fn allows_so_much(trial: &Trial, function: AnswerLines) -> Step {
     const ALLOWED: &str = "a line that is not longer than the limit should be answered";
     const OFF: &str = "the '\\n' is counted, or < is written where <= is meant";
-    for limit in [0, 1, 10, 8191, 8192, 100_000, usize::MAX] {
+    let large = (u32::MAX as usize).saturating_add(1);
+    for limit in [0, 1, 10, 8191, 8192, 100_000, large, usize::MAX] {
         let when = match limit {
             usize::MAX => "the limit was usize::MAX".to_owned(),
             _ => format!("the limit was {limit}"),
@@ -332,8 +333,8 @@ fn allows_so_much(trial: &Trial, function: AnswerLines) -> Step {
             let sent = client.send(&line).and_then(|()| client.send(b"\n"));
             sent.and_then(|()| client.expect(&answer, ALLOWED))
                 .when(&when)
-                .cause(if limit == usize::MAX {
-                    "the limit is calculated with, and overflows"
+                .cause(if limit >= large {
+                    "the limit is calculated with or made smaller, and overflows"
                 } else {
                     OFF
                 })

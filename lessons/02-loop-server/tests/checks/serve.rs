@@ -483,6 +483,8 @@ impl FailingAccept {
                 Fault::new(what).cause("the pause is much shorter than a tenth of a second")
             );
         }
+        #[cfg(target_os = "linux")]
+        self.fails_otherwise(WHAT)?;
         self.switch.set_nonblocking(false).map_err(ours)?;
         let since = Instant::now();
         let limit = trial.limit(Duration::from_secs(1));
@@ -507,5 +509,18 @@ impl FailingAccept {
         drop(client);
         let ends = ends(&self.attempt, 1, what)?;
         finished(&ends[0], 5, &format!("{what}, and a client was polite"))
+    }
+
+    /// A listener that was shut down fails with InvalidInput, until it listens again.
+    #[cfg(target_os = "linux")]
+    fn fails_otherwise(&self, what: &str) -> Step {
+        let listener = socket2::SockRef::from(&self.switch);
+        listener.shutdown(std::net::Shutdown::Both).map_err(ours)?;
+        thread::sleep(Duration::from_millis(300)); // for so long it fails
+        self.attempt
+            .still_runs()
+            .when(&format!("{what}, with another error than before"))
+            .cause("only one kind of error of accept is survived")?;
+        listener.listen(128).map_err(ours)
     }
 }

@@ -252,8 +252,8 @@ fn leaves_the_rest_to_the_server(trial: &Trial, function: Through) -> Step {
 }
 
 fn passes_64_mib(trial: &Trial, function: Through) -> Step {
-    let what = "64 MiB";
-    let load = Load::new(64 << 20, trial.patience());
+    let what = "64 MiB and a little more";
+    let load = Load::new((64 << 20) + 12_345, trial.patience());
     let (server, attempt) = start(trial, function, &load)?;
     echo(server, &load, what)?;
     all_is_back(&attempt, &load, what)

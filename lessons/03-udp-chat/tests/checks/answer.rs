@@ -242,6 +242,25 @@ fn goes_on_after_errors(trial: &Trial, answer: Answer) -> Step {
         .cause("an answer that finds nobody is not counted")
         .breaks(RETURNS)?;
 
+    // Only a connected socket fails otherwise than by a timeout, so the check connects it, first
+    // with nobody, then with Alice.
+    #[cfg(target_os = "linux")]
+    {
+        let ours = |e| Fault::new(format!("the check could not make a socket fail: {e}"));
+        let (socket, addr) = trial.socket()?;
+        let window = socket.try_clone().map_err(ours)?;
+        let attempt = trial.start(move || answer(&socket, 1));
+        let nobody = course::Reserved::new().map_err(ours)?;
+        window.connect(nobody.addr()).map_err(ours)?;
+        window.send(b"is anybody there?").map_err(ours)?;
+        let what = "recv_from had failed with ConnectionRefused (the check had made it fail)";
+        let _ = attempt.expect_idle(Duration::from_millis(50));
+        window.connect(alice.addr()).map_err(ours)?;
+        let asked = asks(&mut alice, b"hello", addr);
+        asked.when(what).cause(RECEIVE).breaks(RECEIVE_FAILS)?;
+        attempt.result().when(what).breaks(RETURNS)?;
+    }
+
     // Its sending half is closed, so nothing can be sent. Linux does that to a socket that is not
     // connected, too, although it says that it did not.
     #[cfg(target_os = "linux")]

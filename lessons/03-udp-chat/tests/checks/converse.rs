@@ -47,7 +47,16 @@ pub fn converse(converse: Converse) -> Verdict {
             .read(DEADLINES)?;
         hears_that_nobody_is_there(trial, converse).read(NOBODY)?;
         keeps_late_answers_apart(trial, converse).read(TOO_LATE)?;
-        speaks_ipv6(trial, converse).read(IP_VERSIONS)
+        speaks_ipv6(trial, converse).read(IP_VERSIONS)?;
+        let contact = trial.correspondent()?;
+        let none = begin(trial, converse, contact.addr(), &[], AMPLE).result();
+        replies(
+            none.when("there were no texts")
+                .breaks(RETURNS)
+                .read(READ_THE_CODE)?,
+            0,
+        )
+        .map(drop)
     })
 }
 

@@ -51,6 +51,9 @@ pub fn watch(watch: Watch) -> Verdict {
         does_not_wait_for_strangers(trial, watch)
             .breaks(TIMED_OUT)
             .read(DEADLINES)?;
+        does_not_begin_again(trial, watch)
+            .breaks(TIMED_OUT)
+            .read(DEADLINES)?;
         reports_a_failing_screen(trial, watch)
             .breaks(SCREEN)
             .read(BROKEN_PIPE)?;
@@ -548,6 +551,35 @@ fn does_not_wait_for_strangers(trial: &Trial, watch: Watch) -> Step {
              stranger's datagram",
         )?;
         is_timed_out(returned, what)
+    })
+}
+
+/// A stranger writes once, when the most part of the patience is over.
+fn does_not_begin_again(trial: &Trial, watch: Watch) -> Step {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    const LATEST: Duration = Duration::from_millis(1350); // a mistake needs 1.7 s
+    trial.at_pace(Duration::from_millis(200), |pace| {
+        let what = "a stranger wrote after 0.7 s, and nobody else did; the patience was 1 s";
+        let mut stranger = trial.correspondent()?;
+        let since = Instant::now();
+        let window = Window::open(trial, watch, PATIENCE)?;
+        let mut wrote = false;
+        pace.restart();
+        while !window.attempt.has_ended() && since.elapsed() < LATEST {
+            thread::sleep(Duration::from_millis(20)); // the pace of the stranger
+            pace.beat();
+            if !wrote && since.elapsed() > Duration::from_millis(700) {
+                stranger.send_to(b"it is me", window.addr)?;
+                wrote = true;
+            }
+        }
+        if !window.attempt.has_ended() {
+            let what = format!("{what}: 1.35 s later you had not returned");
+            return Err(Fault::new(what)
+                .late()
+                .cause("the last receive gets the whole patience, although most of it is over"));
+        }
+        is_timed_out(window.attempt.result()?, what)
     })
 }
 
