@@ -607,9 +607,9 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
     })?;
 
     // Time begins with `accept`, neither before nor behind it.
-    const LIMIT: Duration = Duration::from_millis(400);
-    const LATE: Duration = Duration::from_millis(600);
-    const EARLY: Duration = Duration::from_millis(230);
+    const LIMIT: Duration = Duration::from_millis(600);
+    const LATE: Duration = Duration::from_millis(960);
+    const EARLY: Duration = Duration::from_millis(320);
     trial.at_pace(PACE, |pace| {
         let server = Asking::start(trial, function, 2, LIMIT)?;
         rest(pace, LATE); // the first client comes late
@@ -617,11 +617,12 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
         pace.beat();
         rest(pace, EARLY); // and answers in time
         let answer = server.answer(&nonce);
-        let what = "the limit was 0.4 s, and a client came after 0.6 s and answered 0.23 s later";
+        let what = "the limit was 0.6 s, and a client came after 0.96 s and answered 0.32 s later";
         let sent = client.send(&answer).and_then(|()| client.read_to_end(100));
         pace.beat();
         if sent.as_deref().unwrap_or_default() != WELCOME {
             return Err(Fault::new(format!("{what}: it was not welcomed"))
+                .late()
                 .breaks(IN_TIME)
                 .cause(
                     "the time begins before the client is accepted, or is shorter than `limit`",
@@ -635,8 +636,9 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
         pace.beat();
         if sent.is_ok_and(|reply| reply == WELCOME) {
             return Err(Fault::new(
-                "the limit was 0.4 s, and a client that answered after 0.6 s was welcomed",
+                "the limit was 0.6 s, and a client that answered after 0.96 s was welcomed",
             )
+            .late()
             .breaks(IN_TIME)
             .cause("the client is given more than `limit`"));
         }
