@@ -212,4 +212,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "threaded server: many at once",
         udp: false,
     },
+    Lesson {
+        number: 9,
+        folder: "09-chat-room",
+        package: "chat-room",
+        name: "room",
+        title: "chat room: talk while you listen",
+        udp: false,
+    },
 ];
