@@ -14,6 +14,7 @@ mod stop;
 pub mod threads;
 
 use std::fmt;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -70,6 +71,24 @@ pub enum Heard {
     /// The client has to go; it is told why.
     Refused(String),
 }
+
+/// What waits to be written to a non-blocking socket, in exercise 9.2.
+pub trait WriteQueue {
+    /// Puts a message behind what waits. Whether it was taken.
+    fn push(&mut self, message: &[u8]) -> bool;
+
+    /// Writes what waits to the socket, as much as it takes now.
+    ///
+    /// # Errors
+    /// What the socket fails with, if that does not only mean "later".
+    fn write_to(&mut self, socket: &mut dyn Write) -> io::Result<()>;
+
+    /// Whether `poll` shall be asked to say when the socket can be written to.
+    fn wants_to_write(&self) -> bool;
+}
+
+/// When so many bytes wait for a client, nothing more is read from it, in exercise 9.3.
+pub const MAX_WAITING: usize = 64 * 1024;
 
 /// What an engine allows.
 #[derive(Clone, Copy)]
