@@ -215,7 +215,7 @@ impl<S: Service> House<S> {
                     self.say_goodbye(id);
                 }
             }
-            Ok(_) if !client.stays() => {} // what it says no longer counts
+            Ok(n) if !client.stays() => client.ignore(n),
             Ok(n) => {
                 client.input.push(&self.buffer[..n]);
                 self.hear(id);
@@ -329,6 +329,8 @@ struct Client {
     input: Lines,
     /// What it has not taken yet.
     output: VecDeque<u8>,
+    /// So many bytes of it were read and thrown away since it had to go.
+    ignored: usize,
     /// It has half-closed, so there is nothing more to read.
     finished: bool,
     ending: Option<Ending>,
@@ -354,6 +356,7 @@ impl Client {
             visitor: Visitor { number, addr },
             input: Lines::new(MAX_LINE),
             output: VecDeque::new(),
+            ignored: 0,
             finished: false,
             ending: None,
             deadline: None,
@@ -408,6 +411,14 @@ impl Client {
         if self.stays() {
             self.ending = Some(Ending::Goodbye);
             self.deadline = Some(Instant::now() + GOODBYE);
+        }
+    }
+
+    /// What it says no longer counts. For a moment it may go on, but not for ever.
+    fn ignore(&mut self, bytes: usize) {
+        self.ignored += bytes;
+        if self.ignored > MAX_UNREAD {
+            self.fail("it goes on talking".to_owned());
         }
     }
 

@@ -187,7 +187,13 @@ fn read_lines<S: Service>(
 fn part(stream: &TcpStream) {
     let _ = stream.shutdown(Shutdown::Write);
     let deadline = Instant::now() + GOODBYE;
-    while let Ok(1..) = read_by(stream, &mut [0; 1024], deadline) {}
+    let (mut buffer, mut ignored) = ([0; 4096], 0);
+    while let Ok(n @ 1..) = read_by(stream, &mut buffer, deadline) {
+        ignored += n;
+        if ignored > MAX_UNREAD {
+            break; // it goes on talking
+        }
+    }
     let _ = stream.shutdown(Shutdown::Both);
 }
 
