@@ -83,7 +83,7 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use arbtest::arbtest;
 
     use super::*;
 
@@ -118,15 +118,21 @@ mod tests {
         assert_eq!(lines.bytes.capacity(), 0);
     }
 
-    proptest! {
-        #[test]
-        fn finds_the_lines_however_they_are_cut(
-            whole in prop::collection::vec(prop::collection::vec(any::<u8>().prop_filter("no end", |b| *b != b'\n'), 0..20), 0..10),
-            size in 1_usize..30,
-        ) {
-            let bytes: Vec<u8> = whole.iter().flat_map(|line| [&line[..], b"\n"].concat()).collect();
-            let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
-            prop_assert_eq!(cut(&pieces, 100), Ok(whole));
-        }
+    #[test]
+    fn finds_the_lines_however_they_are_cut() {
+        arbtest(|u| {
+            let mut whole: Vec<Vec<u8>> = Vec::new();
+            for _ in 0..u.choose_index(10)? {
+                let mut line: Vec<u8> = u.arbitrary()?;
+                line.retain(|&byte| byte != b'\n');
+                line.truncate(20);
+                whole.push(line);
+            }
+            let lines = whole.iter().flat_map(|line| [&line[..], b"\n"].concat());
+            let bytes: Vec<u8> = lines.collect();
+            let pieces: Vec<&[u8]> = bytes.chunks(u.int_in_range(1..=29)?).collect();
+            assert_eq!(cut(&pieces, 100), Ok(whole));
+            Ok(())
+        });
     }
 }

@@ -10,6 +10,7 @@ mod handshakes;
 mod learner;
 mod page;
 mod peer;
+mod room;
 mod rounds;
 mod table;
 mod threads;
@@ -90,6 +91,11 @@ const TOPICS: &[Topic] = &[
         lesson: 8,
         title: "a thousand clients",
         measure: threads::run,
+    },
+    Topic {
+        lesson: 9,
+        title: "one thread for all",
+        measure: room::run,
     },
     Topic {
         lesson: 0,

@@ -15,7 +15,7 @@ use super::table::{Comparison, LIMIT, Unit};
 
 const CLIENTS: usize = 1000;
 /// Lines that each client sends and reads back.
-const EXCHANGES: usize = 10;
+pub const EXCHANGES: usize = 10;
 /// Where the burst is not what is measured, so many clients are ahead of their greeting.
 const AHEAD: usize = 64;
 /// No read takes longer, unless the server has lost the client.
@@ -36,12 +36,14 @@ pub fn run(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
     measured.push(Comparison {
         what: format!("{CLIENTS} clients, {EXCHANGES} lines each"),
         unit: Unit::Seconds,
-        results: measure(&contestants, rounds, |peer| time_exchanges(peer.addr))?,
+        results: measure(&contestants, rounds, |peer| {
+            time_exchanges(peer.addr, CLIENTS)
+        })?,
         goals: &[("Python", 2.2)],
     });
     measured.push(burst(&contestants, rounds)?);
     if cfg!(target_os = "linux") {
-        measured.extend(memory(&contestants, rounds)?);
+        measured.extend(memory(&contestants, rounds, 30.0)?);
     }
     Ok(())
 }
@@ -59,7 +61,12 @@ fn burst(contestants: &[Contestant], rounds: u32) -> Result<Comparison, Failure>
     })
 }
 
-fn memory(contestants: &[Contestant], rounds: u32) -> Result<Vec<Comparison>, Failure> {
+/// What an idle connection costs, in all and in parts; `goal` is in KiB.
+pub fn memory(
+    contestants: &[Contestant],
+    rounds: u32,
+    goal: f64,
+) -> Result<Vec<Comparison>, Failure> {
     let results = interleave(rounds, contestants.len(), |i| {
         let peer = contestants[i].start()?;
         memory_of_idle(&peer)
@@ -79,7 +86,7 @@ fn memory(contestants: &[Contestant], rounds: u32) -> Result<Vec<Comparison>, Fa
     let mut whole = comparison("both, and 16 KiB of kernel stack", |m| {
         m.resident + m.page_tables + m.kernel_stacks
     });
-    whole.results.push((LIMIT, vec![30.0; results[0].len()]));
+    whole.results.push((LIMIT, vec![goal; results[0].len()]));
     whole.goals = &[(LIMIT, 1.0)];
     Ok(vec![
         comparison("memory (RSS)", |m| m.resident),
@@ -93,9 +100,9 @@ fn named(contestants: &[Contestant], results: Vec<Vec<f64>>) -> Vec<(&'static st
 }
 
 /// Seconds from the first connect to the last echo.
-fn time_exchanges(addr: SocketAddr) -> io::Result<f64> {
+pub fn time_exchanges(addr: SocketAddr, clients: usize) -> io::Result<f64> {
     let start = Instant::now();
-    let streams = connect_all(addr)?;
+    let streams = connect_all(addr, clients)?;
     for _ in 0..EXCHANGES {
         for mut stream in &streams {
             stream.write_all(b"hello, world\n")?;
@@ -108,11 +115,11 @@ fn time_exchanges(addr: SocketAddr) -> io::Result<f64> {
 }
 
 /// Connects all clients, a few ahead of their greeting.
-fn connect_all(addr: SocketAddr) -> io::Result<Vec<TcpStream>> {
-    let mut streams: Vec<TcpStream> = Vec::with_capacity(CLIENTS);
-    while streams.len() < CLIENTS {
+pub fn connect_all(addr: SocketAddr, clients: usize) -> io::Result<Vec<TcpStream>> {
+    let mut streams: Vec<TcpStream> = Vec::with_capacity(clients);
+    while streams.len() < clients {
         let greeted = streams.len();
-        for _ in 0..AHEAD.min(CLIENTS - greeted) {
+        for _ in 0..AHEAD.min(clients - greeted) {
             let stream = TcpStream::connect(addr)?;
             stream.set_read_timeout(Some(PATIENCE))?;
             streams.push(stream);
@@ -174,7 +181,7 @@ struct Memory {
 /// What each of the clients that only wait adds to it.
 fn memory_of_idle(peer: &Peer) -> io::Result<Memory> {
     let before = memory_of(peer)?;
-    let streams = connect_all(peer.addr)?;
+    let streams = connect_all(peer.addr, CLIENTS)?;
     let after = memory_of(peer)?;
     let each = |part: fn(&Memory) -> f64| (part(&after) - part(&before)) / streams.len() as f64;
     Ok(Memory {
