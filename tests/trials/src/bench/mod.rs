@@ -180,10 +180,11 @@ fn run_in_release(args: &Args) -> Result<(), Failure> {
         "trials",
     ]);
     for lesson in LESSONS {
-        if args
-            .lesson
-            .is_none_or(|wanted| wanted.number == lesson.number)
-        {
+        let wanted = |wanted: &Lesson| {
+            // Lesson 9's engines are measured beside lesson 8's.
+            wanted.number == lesson.number || (wanted.number, lesson.number) == (9, 8)
+        };
+        if args.lesson.is_none_or(wanted) {
             build.args(["--package", lesson.package]);
         }
     }
