@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use threaded_server::{FULL, Handler, MAX_LINE, MAX_WAITING};
+use threaded_server::contract::{Handler, MAX_WAITING};
+use threaded_server::{FULL, MAX_LINE};
 
 /// The next client. When `accept` fails, tries again after a pause.
 fn accept(listener: &TcpListener) -> TcpStream {

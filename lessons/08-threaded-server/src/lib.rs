@@ -4,6 +4,7 @@
 //! no place, starts a thread for each of the others, and stops in order. What is done with one
 //! client is a function that the machine is given; ours is in `src/bin/threaded-server.rs`.
 
+pub mod contract;
 mod lines;
 
 use std::collections::HashMap;
@@ -28,13 +29,6 @@ pub const FULL: &[u8] = b"server full\n";
 
 /// How long a handler has to complete its reply when the machine stops.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// What is done with one client, in exercises 8.1 and 8.2. It is called with the connection, takes
-/// as long as it likes, and may panic; the connection closes when it ends, whichever way.
-pub type Handler = Arc<dyn Fn(TcpStream) + Send + Sync>;
-
-/// How many lines may wait for a client that does not read, in exercise 8.3.
-pub const MAX_WAITING: usize = 100;
 
 /// One client, as its handler sees it. It is displayed as `#NUMBER IP:PORT`.
 pub struct Client {

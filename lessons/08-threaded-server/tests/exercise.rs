@@ -8,15 +8,15 @@ use course::exercise::Failed;
 
 #[test]
 fn exercise_8_1_fifty_clients_at_once() -> Result<(), Failed> {
-    checks::serve(exercise::serve).solved()
+    checks::serve::serve(exercise::serve).solved()
 }
 
 #[test]
 fn exercise_8_2_at_most_so_many() -> Result<(), Failed> {
-    checks::serve_at_most(exercise::serve_at_most).solved()
+    checks::places::serve_at_most(exercise::serve_at_most).solved()
 }
 
 #[test]
 fn exercise_8_3_a_chat_room() -> Result<(), Failed> {
-    checks::chat(exercise::chat).solved()
+    checks::room::chat(exercise::chat).solved()
 }
