@@ -51,7 +51,7 @@ pub use growth::expect_linear;
 pub use hostile::{Sink, Strangers, around};
 pub use pace::{Limit, Pace};
 pub use patience::{TOTAL, WAIT};
-pub use peer::Peer;
+pub use peer::{Peer, unread};
 pub use prove::{Mistake, Proof, Right, prove};
 pub use trial::{Trial, check};
 
@@ -261,6 +261,47 @@ mod tests {
                 }
             }
             drop(peer);
+            Ok(())
+        });
+        if let Verdict::Wrong(fault) = verdict {
+            panic!("{fault}");
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pair_of_records_shows_each_write() {
+        let verdict = check(|trial| {
+            let (mut peer, stream) = trial.pair_of_records()?;
+            let writer = trial.start(move || {
+                (&stream).write_all(b"one").is_ok() && (&stream).write_all(&[b'x'; 100_000]).is_ok()
+            });
+            let mut buffer = vec![0; 200_000];
+            for expected in [3, 100_000, 0] {
+                assert_eq!(peer.read(&mut buffer)?, Some(expected));
+            }
+            writer.result().map(|_| ())
+        });
+        if let Verdict::Wrong(fault) = verdict {
+            panic!("{fault}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_sent_one_by_one_come_in_as_many_reads() {
+        let verdict = check(|trial| {
+            let (mut peer, mut stream) = trial.pair()?;
+            let theirs = stream.try_clone().expect("a socket can be cloned");
+            let reader = trial.start(move || {
+                let mut reads = 0;
+                while stream.read(&mut [0; 100]).is_ok_and(|n| n > 0) {
+                    reads += 1;
+                }
+                reads
+            });
+            peer.send_one_by_one(b"hello", &theirs)?;
+            peer.half_close()?;
+            assert_eq!(reader.result()?, 5);
             Ok(())
         });
         if let Verdict::Wrong(fault) = verdict {

@@ -1,18 +1,24 @@
 //! The sentences of an exercise's contract, as they stand in its function's comment.
 
-/// The sentences of the bullets and of what stands under `# Errors`, in the comment that begins
-/// with the exercise's number and stars.
+/// The sentences of the bullets and of what stands under `# Errors`, in the comments that begin
+/// with the exercise's number and stars. An exercise of two functions has two comments.
 pub(super) fn sentences(source: &str, exercise: &str) -> Vec<String> {
     let title = format!("/// {exercise} ★");
-    let comment = source
-        .lines()
-        .skip_while(|line| !line.starts_with(&title))
-        .map_while(|line| line.strip_prefix("///"))
-        .map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let mut inside = false;
+    let comments = source.lines().filter_map(|line| {
+        let comment = line.strip_prefix("///");
+        inside = comment.is_some() && (inside || line.starts_with(&title));
+        // What is no comment of the exercise is empty, and ends its last item.
+        match comment {
+            Some(text) if inside => Some(text.strip_prefix(' ').unwrap_or(text)),
+            Some(_) => None,
+            None => Some("# "),
+        }
+    });
     // A bullet, or a paragraph under `# Errors`, is one item.
     let mut items: Vec<String> = Vec::new();
     let (mut in_item, mut in_errors) = (false, false);
-    for line in comment {
+    for line in comments {
         if let Some(heading) = line.strip_prefix("# ") {
             (in_item, in_errors) = (false, heading == "Errors");
         } else if line.is_empty() {
@@ -92,6 +98,12 @@ pub fn other() {}
             ]
         );
         assert_eq!(sentences(source, "1.2"), ["`TimedOut`: too late"]);
+        let both = source.replace("1.2 ★★", "1.1 ★");
+        assert_eq!(
+            sentences(&both, "1.1").last().map(String::as_str),
+            Some("`TimedOut`: too late")
+        );
+        assert_eq!(sentences(&both, "1.1").len(), 6);
         assert!(sentences(source, "1.3").is_empty());
     }
 }

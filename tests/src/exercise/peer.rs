@@ -9,6 +9,20 @@ use super::fault::{Fault, Step};
 use super::patience::Patience;
 use crate::sockets::reset;
 
+/// How many bytes have come to a socket and were not read yet; 0 where the system does not tell.
+pub fn unread(stream: &TcpStream) -> usize {
+    #[cfg(unix)]
+    return rustix::io::ioctl_fionread(stream)
+        .ok()
+        .and_then(|n| n.try_into().ok())
+        .unwrap_or(0);
+    #[cfg(not(unix))]
+    {
+        let _ = stream;
+        0
+    }
+}
+
 /// The check's side of a connection with the learner's function.
 pub struct Peer {
     stream: TcpStream,
@@ -85,6 +99,29 @@ impl Peer {
             thread::sleep(gap); // the pace of the client, not a wait for anything
         }
         Ok(())
+    }
+
+    /// Sends bytes one at a time, each when the function has read the one before it, so that they
+    /// come in as many reads. `theirs` is a clone of the function's socket.
+    pub fn send_one_by_one(&mut self, bytes: &[u8], theirs: &TcpStream) -> Step {
+        for byte in bytes {
+            self.send(std::slice::from_ref(byte))?;
+            self.wait_until_read(theirs);
+        }
+        Ok(())
+    }
+
+    /// Waits until the function has read all that has come to its socket, of which `theirs` is a
+    /// clone. One that never does is found by what comes next.
+    pub fn wait_until_read(&self, theirs: &TcpStream) {
+        let deadline = Instant::now() + self.patience.left() / 2;
+        thread::sleep(Duration::from_millis(1)); // it may not even have arrived
+        while unread(theirs) > 0 && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1)); // between two looks
+        }
+        if cfg!(not(unix)) {
+            thread::sleep(Duration::from_millis(10)); // there nobody tells
+        }
     }
 
     /// Says that nothing more will be sent.

@@ -104,9 +104,11 @@ fn run(steps: Arc<Steps>, patience: Patience) -> Verdict {
                 fault.what = format!("{}\nwhat the check saw: {}", fault.what, seen.what);
                 fault.read = seen.read;
             }
-            Verdict::Wrong(fault.cause(
-                "an unwrap, an expect, an index or a slice that trusts the peer, or the system",
-            ))
+            Verdict::Wrong(fault.cause(if panic.message.contains("capacity overflow") {
+                "memory was asked for as much as a number says, and the number is from a stranger"
+            } else {
+                "an unwrap, an expect, an index or a slice that trusts the peer, or the system"
+            }))
         }
         (None, Some(Some(Ok(())))) => Verdict::Solved,
         (None, Some(Some(Err(fault)))) => Verdict::Wrong(with_strays(fault)),
@@ -140,7 +142,11 @@ struct Panic {
 
 impl std::fmt::Display for Panic {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "{}: {}", self.place, self.message)
+        // A path into the standard library is no help, and not on the learner's disk.
+        match self.place.contains("/library/") {
+            true => write!(f, "a call of the standard library: {}", self.message),
+            false => write!(f, "{}: {}", self.place, self.message),
+        }
     }
 }
 
@@ -265,6 +271,17 @@ impl Trial {
         let (listener, addr) = listen_anywhere().map_err(no_port)?;
         set_buffers(socket2::SockRef::from(&listener), bytes).map_err(no_buffers)?;
         accept_queued(&listener, self.connect_with_buffers(addr, bytes)?)
+    }
+
+    /// A pair that shows how the function writes: each of its writes is a read of the check, of just
+    /// those bytes. They are sockets of this machine (SOCK_SEQPACKET), which a stream can be made of;
+    /// what is special to TCP, such as its options, fails on them. A write has at most 100,000 bytes.
+    #[cfg(target_os = "linux")]
+    pub fn pair_of_records(&self) -> Step<(Peer, TcpStream)> {
+        let pair = Socket::pair(Domain::UNIX, Type::SEQPACKET, None);
+        let (ours, theirs) =
+            pair.map_err(|e| Fault::new(format!("this machine gave the check no sockets: {e}")))?;
+        Ok((self.peer(ours.into()), theirs.into()))
     }
 
     /// Connects to the learner's server.
