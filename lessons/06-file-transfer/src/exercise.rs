@@ -1,90 +1,100 @@
 //! Your code for lesson 6. `docs/06-file-transfer.md`, "Your turn", tells more about each exercise.
 //!
 //! Check it: `cargo test -p file-transfer --test exercise`
-#![allow(unused_variables)] // until every exercise is solved
+//!
+//! Of the package `shared` you may use everything but `shared::frame::read_frame` and
+//! `write_frame`: they are what 6.1 asks for. The crate `tempfile` is there for 6.3.
+#![allow(unused_imports, unused_variables)] // until every exercise is solved
 
-use std::fs::File;
-use std::io;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
 use file_transfer::contract::{NameError, TransferError};
 use shared::frame::FrameError;
+use tempfile::NamedTempFile;
 
 /// 6.1 ★ Writes a frame.
 ///
 /// - On the wire a frame is the length of its body as four bytes, the most significant one first,
-///   and then the body: any bytes, also none. The body is shorter than 4 GiB.
-/// - Length and body leave in one write.
+///   and then the body: any bytes, also none, and fewer than 4 GiB.
+/// - Length and body leave in one write, however long the body is: one call with both.
 ///
 /// # Errors
-/// What the connection failed with.
+/// What writing failed with, such as a reset, or a write timeout that the caller has set.
 pub fn write_frame(stream: &TcpStream, body: &[u8]) -> io::Result<()> {
     todo!("6.1 write_frame")
 }
 
-/// 6.1 ★ Reads a frame and returns its body; `None` if the stream ends before its first byte.
+/// 6.1 ★ Reads a frame.
 ///
-/// - Bytes may come in pieces, and several frames may come at once. Reads just this frame: what
-///   is behind it stays in the stream for the next call.
-/// - Returns as soon as the frame is whole. The other side may keep the connection open.
-/// - Takes memory only for bytes that have come. (The check cannot see this.)
+/// - Returns the body, also an empty one; `None` if the stream ends before the frame's first byte.
+/// - Bytes may come in pieces, and several frames may come at once.
+/// - Reads just this frame: what comes after it stays in the stream for the next call.
+/// - Returns as soon as the frame is whole, although the other side keeps the connection open.
+/// - Takes memory only for bytes that have come, which the check cannot see.
 ///
 /// # Errors
-/// - [`FrameError::EndInLength`]: the stream ended behind one to three bytes of the length.
-/// - [`FrameError::EndInBody`]: it ended inside the body.
-/// - [`FrameError::TooLong`]: the length is greater than `limit`. Returned as soon as the length
-///   is there; nothing behind it is read.
-/// - [`FrameError::Io`]: what the connection failed with, such as a reset.
+/// - `EndInLength { got }`: the stream ended after one to three bytes of the length.
+/// - `EndInBody { got, of }`: it ended inside the body, of which `got` bytes had come.
+/// - `TooLong { prefix, length, limit }`: the length is greater than `limit`; `prefix` is its four
+///   bytes. It is returned as soon as the length is there, and nothing after it is read.
+/// - `Io`: what reading failed with, such as a reset.
 pub fn read_frame(stream: &TcpStream, limit: u32) -> Result<Option<Vec<u8>>, FrameError> {
     todo!("6.1 read_frame")
 }
 
-/// 6.2 ★★ File names from strangers: creates a new file of that name in the folder `dir`, and
-/// returns it, open for writing.
+/// 6.2 ★★ File names from strangers: creates a new file of that name in the folder `dir`.
 ///
-/// - `name` came over the wire. It is refused, not repaired, and nothing is created, unless all of
-///   this is true of it:
-///   - It is UTF-8, at least 1 and at most 255 bytes long.
-///   - There is no `/`, no `\`, no `:` and no control character ([`char::is_control`]) in it.
-///   - It is neither `.` nor `..`, and does not end with a dot or a space.
-///   - It is not the name of a device on Windows: `CON`, `PRN`, `AUX`, `NUL`, `COM1` to `COM9`,
-///     `LPT1` to `LPT9`, in upper or lower case, alone or with a dot and anything behind it.
-/// - Every other name is taken just as it is, on all systems. `塑料王国.mp4`, `.profile`, `a..b`,
-///   `with space` and `COM10` are good names.
-/// - Creates the file only if there is nothing of that name yet, whatever it may be: a file, a
-///   folder, or a symbolic link, also one that leads nowhere. What is there stays as it is.
+/// `name` came over the wire. The rules are less strict than those of the lesson's `check_name`.
+///
+/// - A good name is UTF-8, at least 1 and at most 255 bytes long.
+/// - There is no `/`, no `\`, no `:` and no control character ([`char::is_control`]) in it.
+/// - It does not end with a dot or a space; so it is neither `.` nor `..`.
+/// - It is not the name of a device on Windows: `CON`, `PRN`, `AUX`, `NUL`, `COM1` to `COM9`,
+///   `LPT1` to `LPT9`, in upper or lower case or both, alone or with a dot and anything after it.
+/// - Every other name is good, whatever is in it: `塑料王国.mp4`, `.profile`, `a..b`, `with space`,
+///   `1+1=2 (draft)`, `COM10`.
+/// - The file has just that name, in `dir`; a name that is not good is refused and not repaired.
+/// - Creates the file only if there is nothing of that name: no file, no folder, no symbolic link,
+///   also none that leads nowhere.
+/// - Looks and creates in one step, so that of two callers at once only one gets the file, which
+///   the check cannot see for sure.
+/// - Everything else in and around `dir` stays as it is, whatever is returned.
+/// - The file is open for writing.
 ///
 /// # Errors
-/// - [`NameError::Refused`]: the name is not a good one.
-/// - [`NameError::Taken`]: it is, but something has that name already.
-/// - [`NameError::Io`]: the file could not be created for another reason, such as that there is no
-///   folder `dir`.
+/// - `Refused`: the name is not a good one, whatever else is wrong.
+/// - `Taken`: it is good, but something has it already.
+/// - `Io`: the file could not be created for another reason, such as that there is no folder `dir`.
 pub fn create(dir: &Path, name: &[u8]) -> Result<File, NameError> {
     todo!("6.2 file names from strangers")
 }
 
 /// 6.3 ★★★ Complete or nothing: receives a file of `size` bytes, which is then `dir`/`name`.
 ///
-/// - The header has been read, and `name` is a good name. What comes next from `stream` is the
-///   file, and then the end: the sender closes. The bytes may come in pieces, and the sender may
-///   take its time.
-/// - The file appears under its name only when all of its bytes and the end have come, in one
-///   step. Until then, and after every error, whatever had the name before is untouched. Then the
-///   new file replaces an old one.
-/// - While they come, the bytes go into a temporary file in `dir`, which has any other name or
-///   none. Several transfers may run at the same time, also with the same name: they do not
-///   disturb each other, and the last one to finish wins.
+/// The header has been read, and `name` is a good name. What comes next from `stream` is the file,
+/// and then the end: the sender closes.
+///
+/// - The bytes may come in pieces, with pauses of any length: no timeout is set.
+/// - The file appears under its name in one step, when all of its bytes and the end have come.
+/// - Until then, and after every error, whatever had the name before is untouched.
+/// - In the end the new file takes the place of an old one, whose bytes are not overwritten.
+/// - While they come, the bytes go into a temporary file in `dir`, which has another name or none.
+/// - Several transfers may run at once, also with the same name: they do not disturb each other,
+///   and the last one to finish wins.
 /// - However it ends, no temporary file is left.
-/// - Holds at most 1 MiB of the file in memory. `size` comes from a stranger too: any `u64`.
-/// - Lets the disk have the bytes ([`File::sync_all`]) before the file gets its name. (The check
-///   cannot see this.)
+/// - Holds at most 1 MiB of the file in memory, and takes no memory for what `size` says.
+/// - `size` is from a stranger, too: any `u64`.
+/// - Lets the disk have the bytes ([`File::sync_all`]) before the file gets its name, which the
+///   check cannot see.
 ///
 /// # Errors
-/// - [`TransferError::Short`]: the stream ended before `size` bytes.
-/// - [`TransferError::TooMuch`]: there is a byte behind them.
-/// - [`TransferError::Io`]: what the connection or the file system failed with, such as that a
-///   folder has that name.
+/// - `Short { got }`: the stream ended before `size` bytes.
+/// - `TooMuch`: more than `size` bytes came.
+/// - `Io`: what the connection or the file system failed with, such as a reset, or that a folder has
+///   that name.
 pub fn receive(stream: TcpStream, size: u64, dir: &Path, name: &str) -> Result<(), TransferError> {
     todo!("6.3 complete or nothing")
 }

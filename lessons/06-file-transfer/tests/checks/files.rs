@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,6 @@ use super::{Create, Receive};
 const ELSEWHERE: &str = "docs/06-file-transfer.md: A name that leads somewhere else";
 const READ_THE_CODE: &str = "docs/06-file-transfer.md: Read the code";
 const HALF_A_FILE: &str = "docs/06-file-transfer.md: Half a file";
-const EXERCISE_6_2: &str = "docs/06-file-transfer.md: 6.2 ★★ File names from strangers";
 
 /// A folder for the function inside a folder that it must not touch.
 struct Room {
@@ -101,94 +101,155 @@ fn no_room(e: io::Error) -> Fault {
 pub fn create(create: Create) -> Verdict {
     check(move |trial| {
         refuses_bad_names(trial, create).read(ELSEWHERE)?;
-        takes_good_names(trial, create).read(EXERCISE_6_2)?;
-        leaves_what_is_there(trial, create).read(EXERCISE_6_2)
+        takes_good_names(trial, create).read(ELSEWHERE)?;
+        leaves_what_is_there(trial, create).read(ELSEWHERE)?;
+        gives_a_name_to_one_of_two(trial, create).read(ELSEWHERE)
     })
 }
+
+const LONG: &str = "A good name is UTF-8";
+const SIGNS: &str = "There is no `/`";
+const LAST: &str = "It does not end with a dot";
+const DEVICES: &str = "It is not the name of a device";
+const OTHERS: &str = "Every other name is good";
+const JUST: &str = "The file has just that name";
+const ONLY_IF: &str = "Creates the file only if";
+const STAYS: &str = "Everything else in and around";
+const WRITING: &str = "The file is open for writing";
 
 const LEADS_OUT: &str = "join forgets the folder if the name begins with /, and .. climbs out of \
     it; a name is refused for what is in it, not repaired (file_name, replace), and \
     Path::starts_with compares words: folder/../x starts with folder";
 const WINDOWS: &str = "on Unix \\ and : are letters like any other, so Path does not see them; on \
     Windows they lead out of the folder";
+const CONTROL: &str = "whoever shows the name shows its control characters; there are some outside \
+    ASCII, too";
+const DROPPED: &str = "Windows drops a dot or a space at the end of a name, so it is not the name it \
+    seems to be";
 const DEVICE: &str = "Windows means the device, whatever the case of the letters and whatever \
     stands behind the first dot";
-const TEXT: &str = "a name is at most 255 bytes (not characters) of UTF-8 without control \
-    characters";
+const TEXT: &str = "a name is at most 255 bytes of UTF-8: bytes, not characters";
+const NOT_TEXT: &str = "bytes that are not UTF-8 are replaced (from_utf8_lossy), or left out";
+const TOO_STRICT: &str = "more is refused than the contract says: look for what is bad, not for what \
+    is good";
+
+/// The names of the devices, as the contract has them.
+fn devices() -> Vec<String> {
+    let numbered = |n| [format!("COM{n}"), format!("LPT{n}")];
+    let devices = ["CON", "PRN", "AUX", "NUL"].map(str::to_owned);
+    devices
+        .into_iter()
+        .chain((1..=9).flat_map(numbered))
+        .collect()
+}
+
+/// Each bad name, with the sentence that it breaks and the likely cause where it is taken.
+fn bad_names(absolute: &str) -> Vec<(Vec<u8>, &'static str, &'static str)> {
+    let mut bad: Vec<(Vec<u8>, _, _)> = Vec::new();
+    let leads_out = [
+        "../outside",
+        absolute,
+        "sub/inside",
+        "sub/../../outside",
+        "..././outside",
+        "./here",
+        "trailing/",
+        "/",
+        "//",
+    ];
+    bad.extend(leads_out.map(|name| (name.into(), SIGNS, LEADS_OUT)));
+    for name in [".", ".."] {
+        bad.push((name.into(), LAST, LEADS_OUT));
+    }
+    bad.push((Vec::new(), LONG, "the empty name is the folder itself"));
+    let windows = [
+        r"..\outside",
+        r"C:\boot.ini",
+        "C:boot",
+        "a:b",
+        r"a\b",
+        r"\",
+        ":",
+    ];
+    bad.extend(windows.map(|name| (name.into(), SIGNS, WINDOWS)));
+    let dropped = ["...", "a.", "a ", " ", "a..", "a. ", "a .", "塑 ", "nul "];
+    bad.extend(dropped.map(|name| (name.into(), LAST, DROPPED)));
+    for device in devices() {
+        let mixed = device[..1].to_owned() + &device[1..].to_lowercase();
+        for name in [
+            device.clone(),
+            device.to_lowercase(),
+            mixed.clone(),
+            format!("{device}.txt"),
+            format!("{mixed}.tar.gz"),
+            format!("{}..x", device.to_lowercase()),
+            format!("{device}. x"),
+        ] {
+            bad.push((name.into_bytes(), DEVICES, DEVICE));
+        }
+    }
+    let controls = (0..=0x9f_u8).map(char::from).filter(|c| c.is_control());
+    for control in controls {
+        for name in [
+            format!("a{control}b"),
+            format!("{control}a"),
+            format!("a{control}"),
+        ] {
+            bad.push((name.into_bytes(), SIGNS, CONTROL));
+        }
+    }
+    for name in [
+        &b"not \xff UTF-8"[..],
+        b"\xff",
+        b"cut \xe5\xa1",
+        b"\xed\xa0\x80 half a pair",
+        b"\xc0\xaf",
+        b"a\x80",
+    ] {
+        bad.push((name.to_owned(), LONG, NOT_TEXT));
+    }
+    for sign in ["x", "é", "塑", "🚲"] {
+        // Too long by one byte, and by many; the shortest that is too long in each.
+        let n = 255 / sign.len() + 1;
+        for name in [
+            sign.repeat(n),
+            sign.repeat(n + 1),
+            sign.repeat(4 * n),
+            format!("{:x>256}", sign),
+        ] {
+            bad.push((name.into_bytes(), LONG, TEXT));
+        }
+    }
+    bad
+}
 
 fn refuses_bad_names(trial: &Trial, create: Create) -> Step {
     let room = Room::new()?;
     fs::create_dir(room.dir().join("sub")).map_err(no_room)?;
     let before = room.content()?;
     let absolute = room.outer.path().join("absolute");
-    let absolute = absolute.to_string_lossy().into_owned();
-    let (long, characters) = ("x".repeat(256), "塑".repeat(86)); // 256 and 258 bytes
-    let bad: &[(&str, &[&[u8]])] = &[
-        (
-            LEADS_OUT,
-            &[
-                b"../outside",
-                absolute.as_bytes(),
-                b"sub/inside",
-                b"sub/../../outside",
-                b"..././outside",
-                b"./here",
-                b"trailing/",
-                b".",
-                b"..",
-                b"",
-            ],
-        ),
-        (
-            WINDOWS,
-            &[br"..\outside", br"C:\boot.ini", b"C:boot", b"a:b", br"a\b"],
-        ),
-        (
-            "Windows drops a dot or a space at the end of a name, so it is not the name it seems \
-             to be",
-            &[b"a.", b"a ", b"...", b" "],
-        ),
-        (
-            DEVICE,
-            &[
-                b"NUL",
-                b"nul",
-                b"Con",
-                b"PRN",
-                b"aux",
-                b"COM1",
-                b"com9",
-                b"lpt1",
-                b"LPT9",
-                b"nul.txt",
-                b"CON.tar.gz",
-                b"com1.",
-            ],
-        ),
-        (
-            TEXT,
-            &[
-                b"a\0b",
-                b"two\nlines",
-                b"\x1b[2J",
-                "\u{85}".as_bytes(),
-                b"not \xff UTF-8",
-                long.as_bytes(),
-                characters.as_bytes(),
-            ],
-        ),
-    ];
-    for (cause, names) in bad {
-        for name in *names {
-            let did = format!("the name {} came", show(name));
-            let result = call(trial, create, &room.dir(), name)?;
-            if !matches!(result, Err(NameError::Refused)) {
-                return Err(
-                    Fault::new(format!("{did}: expected Err(Refused), got {result:?}"))
-                        .cause(*cause),
-                );
-            }
-            room.expect(&before, &format!("{did} and was refused"), cause)?;
+    let nowhere = room.dir().join("no such folder");
+    for (name, breaks, cause) in bad_names(&absolute.to_string_lossy()) {
+        let did = format!("the name {} came", show(&name));
+        let (dir, none) = (room.dir(), nowhere.clone());
+        let attempt = trial.start(move || (create(&dir, &name), create(&none, &name)));
+        let (result, elsewhere) = attempt.result().when(&did).breaks(breaks)?;
+        if !matches!(result, Err(NameError::Refused)) {
+            return Err(
+                Fault::new(format!("{did}: expected Err(Refused), got {result:?}"))
+                    .breaks(breaks)
+                    .cause(cause),
+            );
+        }
+        let left = "the file is created first, and the name looked at then; or a name is repaired";
+        room.expect(&before, &format!("{did} and was refused"), left)
+            .breaks(STAYS)?;
+        if !matches!(elsewhere, Err(NameError::Refused)) {
+            return Err(Fault::new(format!(
+                "{did}, and there was no folder `dir`: expected Err(Refused), got {elsewhere:?}"
+            ))
+            .breaks("`Refused`")
+            .cause("the folder is looked at before the name"));
         }
     }
     Ok(())
@@ -199,10 +260,9 @@ fn call(trial: &Trial, create: Create, dir: &Path, name: &[u8]) -> Step<Result<F
     trial.start(move || create(&dir, &name)).result()
 }
 
-fn takes_good_names(trial: &Trial, create: Create) -> Step {
-    let room = Room::new()?;
-    let (long, characters) = ("x".repeat(255), "塑".repeat(85)); // 255 bytes each
-    for name in [
+/// Names that are good by the contract; none of them differs from another only in case.
+fn good_names() -> Vec<String> {
+    let mut good: Vec<String> = [
         "postcard.txt",
         "塑料王国.mp4",
         ".profile",
@@ -211,30 +271,88 @@ fn takes_good_names(trial: &Trial, create: Create) -> Step {
         "with space",
         " in front",
         "-rf",
+        "1+1=2 (draft)",
+        "~",
+        "$HOME",
+        "%2e%2e",
+        "it's, you; & me",
+        "[x]{y}#!@^`",
         "COM10",
+        "COM0",
+        "LPT0",
+        "LPT10",
         "COM",
         "COMX",
+        "com1x",
         "null",
+        "xnul",
         "console.txt",
         "a.nul",
-        &long,
-        &characters,
-    ] {
-        let did = format!("the name '{name}' came");
-        let cause = "more is refused than the contract says, or the name was changed";
-        let file = call(trial, create, &room.dir(), name.as_bytes())?;
-        let mut file = file
-            .map_err(|e| Fault::new(format!("{did}: expected a file, got {e:?}")).cause(cause))?;
-        let written = file.write_all(b"hello");
-        written.map_err(|e| Fault::new(format!("{did}: the file cannot be written to: {e}")))?;
-        drop(file);
-        let content = fs::read(room.dir().join(name)).ok();
-        if content.as_deref() != Some(b"hello") {
-            return Err(Fault::new(format!(
-                "{did}, and 'hello' was written to the file: it is not in the folder under that name"
-            ))
-            .cause(cause));
+        ".nul",
+        "con-1",
+        "auxiliary",
+        "CONIN$",
+        "été",
+        "e\u{301}te\u{301}",
+        "\u{200b}nothing to see",
+        "🚲",
+        "مرحبا",
+        "x",
+    ]
+    .map(str::to_owned)
+    .into();
+    // Some systems take no such names; then the check cannot ask for them.
+    good.extend(["a*b", "a?b", "a<b>c", "a|b", "a\"b"].map(str::to_owned));
+    // As long as it may be, in signs of each length, and a little shorter.
+    for sign in ["x", "é", "塑", "🚲"] {
+        good.extend(
+            [253, 254, 255].map(|n| sign.repeat(n / sign.len()) + &"y".repeat(n % sign.len())),
+        );
+    }
+    good.extend((2..=4).map(|n| "z".repeat(n * 50)));
+    good
+}
+
+fn takes_good_names(trial: &Trial, create: Create) -> Step {
+    let (room, ours) = (Room::new()?, Room::new()?);
+    for name in good_names() {
+        if File::create_new(ours.dir().join(&name)).is_err() {
+            continue; // nobody can, in this folder, on this system
         }
+        let did = format!("the name {} came", show(name.as_bytes()));
+        let file = call(trial, create, &room.dir(), name.as_bytes())?;
+        let mut file = file.map_err(|e| {
+            let fault = Fault::new(format!("{did}: expected a file, got {e:?}"));
+            if (250..=255).contains(&name.len()) {
+                fault.breaks(LONG).cause(TEXT)
+            } else {
+                fault.breaks(OTHERS).cause(TOO_STRICT)
+            }
+        })?;
+        let written = file.write_all(b"hello");
+        written.map_err(|e| {
+            Fault::new(format!("{did}: the file cannot be written to: {e}"))
+                .breaks(WRITING)
+                .cause("File::open opens for reading only")
+        })?;
+        drop(file);
+        let now = room.content()?;
+        let just_that = BTreeMap::from([
+            ("folder".to_owned(), "a folder".to_owned()),
+            (
+                Path::new("folder").join(&name).display().to_string(),
+                "'hello'".to_owned(),
+            ),
+        ]);
+        if now != just_that {
+            return Err(Fault::new(format!(
+                "{did}, and 'hello' was written to the file: expected it under that name and nothing \
+                 else, and there is {now:?}"
+            ))
+            .breaks(JUST)
+            .cause("the name was changed, or another file was made besides"));
+        }
+        fs::remove_file(room.dir().join(&name)).map_err(no_room)?;
     }
     Ok(())
 }
@@ -244,37 +362,83 @@ fn leaves_what_is_there(trial: &Trial, create: Create) -> Step {
         see a link that leads nowhere: create_new looks and creates in one step";
     let room = Room::new()?;
     room.put("file", b"old")?;
+    room.put("empty", b"")?;
     fs::create_dir(room.dir().join("directory")).map_err(no_room)?;
     #[cfg_attr(not(unix), expect(unused_mut))]
-    let mut taken = vec!["file", "directory"];
+    let mut taken = vec!["file", "empty", "directory"];
     #[cfg(unix)]
     {
         let link = |to: &Path, name| std::os::unix::fs::symlink(to, room.dir().join(name));
         link(&room.outer.path().join("nowhere"), "dangling").map_err(no_room)?;
         link(&room.dir().join("file"), "link").map_err(no_room)?;
-        taken.extend(["dangling", "link"]);
+        link(&room.dir().join("directory"), "door").map_err(no_room)?;
+        taken.extend(["dangling", "link", "door"]);
     }
     let before = room.content()?;
     for name in taken {
         let did = format!("there was something called '{name}' already");
         let result = call(trial, create, &room.dir(), name.as_bytes())?;
-        if !matches!(result, Err(NameError::Taken)) {
-            return Err(
-                Fault::new(format!("{did}: expected Err(Taken), got {result:?}")).cause(OLD),
-            );
+        room.expect(&before, &did, OLD).breaks(STAYS)?;
+        let fault = Fault::new(format!("{did}: expected Err(Taken), got {result:?}"));
+        match result {
+            Err(NameError::Taken) => {}
+            Ok(_) => return Err(fault.breaks(ONLY_IF).cause(OLD)),
+            Err(_) => {
+                return Err(fault.breaks("`Taken`").cause(
+                    "the error of open says why: ErrorKind::AlreadyExists means that the name is taken",
+                ));
+            }
         }
-        room.expect(&before, &did, OLD)?;
     }
 
     let nowhere = room.dir().join("no such folder");
+    let did = "there was no folder `dir`";
     let result = call(trial, create, &nowhere, b"file")?;
+    room.expect(
+        &before,
+        did,
+        "the folder was made: `dir` is for the caller to make",
+    )
+    .breaks(STAYS)?;
     if matches!(result, Err(NameError::Io(_))) {
         return Ok(());
     }
-    Err(Fault::new(format!(
-        "there was no folder of that name: expected Err(Io(..)), got {result:?}"
-    ))
-    .cause("not every error of open means that the name is taken: ErrorKind::AlreadyExists does"))
+    Err(
+        Fault::new(format!("{did}: expected Err(Io(..)), got {result:?}"))
+            .breaks("`Io`")
+            .cause("not every error of open means that the name is taken: ErrorKind::AlreadyExists does"),
+    )
+}
+
+/// Who looks first and creates then is found here on many a run, but not on every one.
+fn gives_a_name_to_one_of_two(trial: &Trial, create: Create) -> Step {
+    const ROUNDS: usize = 50;
+    let room = Room::new()?;
+    let start = Arc::new(Barrier::new(2));
+    let callers = [(); 2].map(|()| {
+        let (start, dir) = (Arc::clone(&start), room.dir());
+        trial.start(move || -> Vec<bool> {
+            let rounds = 0..ROUNDS;
+            rounds
+                .map(|n| {
+                    start.wait();
+                    create(&dir, format!("file {n}").as_bytes()).is_ok()
+                })
+                .collect()
+        })
+    });
+    let [first, second] = callers.map(|caller| caller.result());
+    for (first, second) in first?.into_iter().zip(second?) {
+        if first == second {
+            return Err(Fault::new(format!(
+                "two callers asked for the same new name at once, and {} got the file",
+                if first { "both" } else { "neither" }
+            ))
+            .breaks("Looks and creates in one step")
+            .cause("between a look and a creation there is time for somebody else: create_new does both"));
+        }
+    }
+    Ok(())
 }
 
 /// 6.3 Complete or nothing.
