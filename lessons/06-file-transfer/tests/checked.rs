@@ -9,13 +9,16 @@ mod exercise;
 mod solution;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use checks::{Create, Frames, ReadFrame, Receive, WriteFrame};
-use course::exercise::{Proof, prove};
+use course::exercise::Proof;
 use file_transfer::contract::{NameError, TransferError};
 use shared::frame::FrameError;
 use tempfile::NamedTempFile;
@@ -965,158 +968,462 @@ fn good_path(dir: &Path, name: &[u8]) -> Result<PathBuf, NameError> {
 
 #[test]
 fn exercise_6_3_is_proved() {
-    let skeleton = (SOURCE, "6.3 ", exercise::receive as Receive);
-    prove(
-        checks::receive,
-        skeleton,
-        solution::receive,
-        &[
+    let mistakes: Vec<(_, Receive, _)> = vec![
+        (
+            "writes straight into the file",
+            |stream, size, dir, name| {
+                let path = dir.join(name);
+                let mut file = File::create(&path).map_err(TransferError::Io)?;
+                let result = all_of_it(&stream, size, &mut file);
+                if result.is_err() {
+                    let _ = fs::remove_file(path);
+                }
+                result
+            },
+            "the bytes go straight into the file",
+        ),
+        (
+            "does not compare what came",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let copied = io::copy(&mut (&stream).take(size), &mut partial);
+                copied.map_err(TransferError::Io)?;
+                the_end(&stream)?;
+                publish(partial, &dir.join(name))
+            },
+            "was not compared with the size",
+        ),
+        (
+            "takes what comes until the end",
+            |mut stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let got = io::copy(&mut stream, &mut partial).map_err(TransferError::Io)?;
+                if got < size {
+                    return Err(TransferError::Short { got });
+                }
+                publish(partial, &dir.join(name))
+            },
+            "nobody looked for the end behind",
+        ),
+        (
+            "does not wait for the end",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let got = io::copy(&mut (&stream).take(size), &mut partial);
+                match got.map_err(TransferError::Io)? {
+                    got if got < size => Err(TransferError::Short { got }),
+                    _ => publish(partial, &dir.join(name)),
+                }
+            },
+            "nobody looked for the end behind",
+        ),
+        (
+            "makes room for what is announced",
+            |stream, size, dir, name| {
+                let mut file = Vec::with_capacity(usize::try_from(size).unwrap_or(usize::MAX));
+                let got = (&stream).take(size).read_to_end(&mut file);
+                let got = got.map_err(TransferError::Io)? as u64;
+                if got < size {
+                    return Err(TransferError::Short { got });
+                }
+                the_end(&stream)?;
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                partial.write_all(&file).map_err(TransferError::Io)?;
+                publish(partial, &dir.join(name))
+            },
+            "capacity overflow",
+        ),
+        (
+            "keeps all of it in memory",
+            |stream, size, dir, name| {
+                let mut file = Vec::new();
+                all_of_it(&stream, size, &mut file)?;
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                partial.write_all(&file).map_err(TransferError::Io)?;
+                publish(partial, &dir.join(name))
+            },
+            "all of it is kept in memory",
+        ),
+        (
+            "takes the system's folder for temporary files",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new().map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                publish(partial, &dir.join(name))
+            },
+            "between two file systems nothing can be renamed",
+        ),
+        (
+            "leaves the temporary file when the stream ends",
+            |stream, size, dir, name| {
+                let partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let (mut file, path) = partial.keep().map_err(|e| TransferError::Io(e.error))?;
+                all_of_it(&stream, size, &mut file)?;
+                fs::rename(path, dir.join(name)).map_err(TransferError::Io)
+            },
+            "a temporary file is left",
+        ),
+        (
+            "leaves the temporary file when the rename fails",
+            |stream, size, dir, name| {
+                let partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let (mut file, path) = partial.keep().map_err(|e| TransferError::Io(e.error))?;
+                if let Err(error) = all_of_it(&stream, size, &mut file) {
+                    let _ = fs::remove_file(path);
+                    return Err(error);
+                }
+                fs::rename(path, dir.join(name)).map_err(TransferError::Io)
+            },
+            "removed on every way out",
+        ),
+        (
+            "uses one temporary name",
+            |stream, size, dir, name| {
+                let path = dir.join(format!("{name}.part"));
+                let mut file = File::create(&path).map_err(TransferError::Io)?;
+                let renamed = all_of_it(&stream, size, &mut file)
+                    .and_then(|()| fs::rename(&path, dir.join(name)).map_err(TransferError::Io));
+                if renamed.is_err() {
+                    let _ = fs::remove_file(path);
+                }
+                renamed
+            },
+            "both transfers used the same temporary file",
+        ),
+        (
+            "refuses to replace",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                let named = partial.persist_noclobber(dir.join(name));
+                named.map(drop).map_err(|e| TransferError::Io(e.error))
+            },
+            "what has the name already is no reason",
+        ),
+        (
+            "takes a reset for the end",
+            |stream, size, dir, name| match solution::receive(stream, size, dir, name) {
+                Err(TransferError::Io(e)) if e.kind() == ErrorKind::ConnectionReset => {
+                    Err(TransferError::Short { got: 0 })
+                }
+                other => other,
+            },
+            "an error of read is taken for the end",
+        ),
+        (
+            "makes the temporary file first, and keeps all of it in memory",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let mut file = Vec::new();
+                all_of_it(&stream, size, &mut file)?;
+                partial.write_all(&file).map_err(TransferError::Io)?;
+                publish(partial, &dir.join(name))
+            },
+            "the bytes are kept in memory",
+        ),
+        (
+            "has a buffer of two megabytes",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let mut writer = BufWriter::with_capacity(2 << 20, &mut partial);
+                all_of_it(&stream, size, &mut writer)?;
+                writer.flush().map_err(TransferError::Io)?;
+                drop(writer);
+                publish(partial, &dir.join(name))
+            },
+            "the bytes are kept in memory",
+        ),
+        (
+            "cuts the size to 32 bits",
+            |stream, size, dir, name| solution::receive(stream, u64::from(size as u32), dir, name),
+            "a cut size is another size",
+        ),
+        (
+            "takes the size for a number with a sign",
+            |stream, size, dir, name| {
+                let size = u64::try_from(size as i64).unwrap_or(0);
+                solution::receive(stream, size, dir, name)
+            },
+            "a cut size is another size",
+        ),
+        (
+            "gives the name, and looks for the end then",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let got = io::copy(&mut (&stream).take(size), &mut partial);
+                let got = got.map_err(TransferError::Io)?;
+                if got < size {
+                    return Err(TransferError::Short { got });
+                }
+                publish(partial, &dir.join(name))?;
+                the_end(&stream)
+            },
+            "the file has its name before the end was seen",
+        ),
+        (
+            "removes, then renames",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                let path = dir.join(name);
+                match fs::remove_file(&path) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => return Err(TransferError::Io(e)),
+                    _ => publish(partial, &path),
+                }
+            },
+            "the old file is removed before the new one takes its name",
+        ),
+        (
+            "copies its temporary file",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                let copied = fs::copy(partial.path(), dir.join(name));
+                copied.map(drop).map_err(TransferError::Io)
+            },
+            "the bytes are copied into the old file",
+        ),
+        (
+            "gives a slow sender up",
+            |stream, size, dir, name| {
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(30)));
+                solution::receive(stream, size, dir, name)
+            },
+            "a timeout is set",
+        ),
+        (
+            "reads once",
+            |mut stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let mut buffer = vec![0; size.min(100_000) as usize];
+                let n = stream.read(&mut buffer).map_err(TransferError::Io)?;
+                if (n as u64) < size {
+                    return Err(TransferError::Short { got: n as u64 });
+                }
+                partial.write_all(&buffer[..n]).map_err(TransferError::Io)?;
+                the_end(&stream)?;
+                publish(partial, &dir.join(name))
+            },
+            "one read need not return all of it",
+        ),
+        (
+            "makes the temporary name of the name",
+            |stream, size, dir, name| {
+                let partial = tempfile::Builder::new().prefix(name).tempfile_in(dir);
+                let mut partial = partial.map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                publish(partial, &dir.join(name))
+            },
+            "which has 255 bytes already",
+        ),
+        (
+            "lets one transfer wait for the other",
+            |stream, size, dir, name| {
+                static ONE: Mutex<()> = Mutex::new(());
+                let _one = ONE.lock();
+                solution::receive(stream, size, dir, name)
+            },
+            "one transfer waits for another one",
+        ),
+        (
+            "throws away what the rename failed with",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                all_of_it(&stream, size, &mut partial)?;
+                let _ = partial.persist(dir.join(name));
+                Ok(())
+            },
+            "an error of the file system is thrown away",
+        ),
+        (
+            "makes the folder",
+            |stream, size, dir, name| {
+                fs::create_dir_all(dir).map_err(TransferError::Io)?;
+                solution::receive(stream, size, dir, name)
+            },
+            "or the folder was made",
+        ),
+        (
+            "counts what is missing",
+            |stream, size, dir, name| match solution::receive(stream, size, dir, name) {
+                Err(TransferError::Short { got }) => Err(TransferError::Short { got: size - got }),
+                other => other,
+            },
+            "was not compared with the size",
+        ),
+        (
+            "takes a reset behind the last byte for the end",
+            |stream, size, dir, name| {
+                let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+                let got = io::copy(&mut (&stream).take(size), &mut partial);
+                let got = got.map_err(TransferError::Io)?;
+                if got < size {
+                    return Err(TransferError::Short { got });
+                }
+                match (&stream).read(&mut [0]).unwrap_or(0) {
+                    0 => publish(partial, &dir.join(name)),
+                    _ => Err(TransferError::TooMuch),
+                }
+            },
+            "an error of read is taken for the end",
+        ),
+        (
+            "empties the old file when the new one fails",
+            |stream, size, dir, name| {
+                let result = solution::receive(stream, size, dir, name);
+                if result.is_err() && dir.join(name).is_file() {
+                    let _ = File::create(dir.join(name));
+                }
+                result
+            },
+            "the bytes go straight into the file",
+        ),
+    ];
+    Proof {
+        check: checks::receive,
+        source: SOURCE,
+        exercise: "6.3",
+        skeleton: exercise::receive as Receive,
+        right: &[
+            ("the solution", solution::receive),
+            ("reads blocks, and asks for one byte more", receive_blocks),
             (
-                "writes straight into the file",
-                |stream, size, dir, name| {
-                    let path = dir.join(name);
-                    let mut file = File::create(&path).map_err(TransferError::Io)?;
-                    let result = all_of_it(&stream, size, &mut file);
-                    if result.is_err() {
-                        let _ = fs::remove_file(path);
-                    }
-                    result
-                },
-                "the bytes go straight into the file",
+                "has a name of its own, and a guard that removes it",
+                receive_guarded,
             ),
-            (
-                "does not compare what came",
-                |stream, size, dir, name| {
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    let copied = io::copy(&mut (&stream).take(size), &mut partial);
-                    copied.map_err(TransferError::Io)?;
-                    the_end(&stream)?;
-                    publish(partial, &dir.join(name))
-                },
-                "was not compared with the size",
-            ),
-            (
-                "takes what comes until the end",
-                |mut stream, size, dir, name| {
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    let got = io::copy(&mut stream, &mut partial).map_err(TransferError::Io)?;
-                    if got < size {
-                        return Err(TransferError::Short { got });
-                    }
-                    publish(partial, &dir.join(name))
-                },
-                "nobody looked for the end",
-            ),
-            (
-                "does not wait for the end",
-                |stream, size, dir, name| {
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    let got = io::copy(&mut (&stream).take(size), &mut partial);
-                    match got.map_err(TransferError::Io)? {
-                        got if got < size => Err(TransferError::Short { got }),
-                        _ => publish(partial, &dir.join(name)),
-                    }
-                },
-                "nobody looked for the end",
-            ),
-            (
-                "makes room for what is announced",
-                |stream, size, dir, name| {
-                    let mut file = Vec::with_capacity(usize::try_from(size).unwrap_or(usize::MAX));
-                    let got = (&stream).take(size).read_to_end(&mut file);
-                    let got = got.map_err(TransferError::Io)? as u64;
-                    if got < size {
-                        return Err(TransferError::Short { got });
-                    }
-                    the_end(&stream)?;
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    partial.write_all(&file).map_err(TransferError::Io)?;
-                    publish(partial, &dir.join(name))
-                },
-                "your function panicked at",
-            ),
-            (
-                "keeps all of it in memory",
-                |stream, size, dir, name| {
-                    let mut file = Vec::new();
-                    all_of_it(&stream, size, &mut file)?;
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    partial.write_all(&file).map_err(TransferError::Io)?;
-                    publish(partial, &dir.join(name))
-                },
-                "all of it is kept in memory",
-            ),
-            (
-                "takes the system's folder for temporary files",
-                |stream, size, dir, name| {
-                    let mut partial = NamedTempFile::new().map_err(TransferError::Io)?;
-                    all_of_it(&stream, size, &mut partial)?;
-                    publish(partial, &dir.join(name))
-                },
-                "between two file systems nothing can be renamed",
-            ),
-            (
-                "leaves the temporary file when the stream ends",
-                |stream, size, dir, name| {
-                    let partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    let (mut file, path) =
-                        partial.keep().map_err(|e| TransferError::Io(e.error))?;
-                    all_of_it(&stream, size, &mut file)?;
-                    fs::rename(path, dir.join(name)).map_err(TransferError::Io)
-                },
-                "a temporary file is left",
-            ),
-            (
-                "leaves the temporary file when the rename fails",
-                |stream, size, dir, name| {
-                    let partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    let (mut file, path) =
-                        partial.keep().map_err(|e| TransferError::Io(e.error))?;
-                    if let Err(error) = all_of_it(&stream, size, &mut file) {
-                        let _ = fs::remove_file(path);
-                        return Err(error);
-                    }
-                    fs::rename(path, dir.join(name)).map_err(TransferError::Io)
-                },
-                "removed on every way out",
-            ),
-            (
-                "uses one temporary name",
-                |stream, size, dir, name| {
-                    let path = dir.join(format!("{name}.part"));
-                    let mut file = File::create(&path).map_err(TransferError::Io)?;
-                    let renamed = all_of_it(&stream, size, &mut file).and_then(|()| {
-                        fs::rename(&path, dir.join(name)).map_err(TransferError::Io)
-                    });
-                    if renamed.is_err() {
-                        let _ = fs::remove_file(path);
-                    }
-                    renamed
-                },
-                "both transfers used the same temporary file",
-            ),
-            (
-                "refuses to replace",
-                |stream, size, dir, name| {
-                    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
-                    all_of_it(&stream, size, &mut partial)?;
-                    let named = partial.persist_noclobber(dir.join(name));
-                    named.map(drop).map_err(|e| TransferError::Io(e.error))
-                },
-                "expected Ok(())",
-            ),
-            (
-                "takes a reset for the end",
-                |stream, size, dir, name| match solution::receive(stream, size, dir, name) {
-                    Err(TransferError::Io(e)) if e.kind() == ErrorKind::ConnectionReset => {
-                        Err(TransferError::Short { got: 0 })
-                    }
-                    other => other,
-                },
-                "an error of read is taken for the end",
-            ),
+            ("has a thread for the disk", receive_in_two_threads),
+            #[cfg(target_os = "linux")]
+            ("has a buffer of a megabyte", receive_buffered),
         ],
-    );
+        mistakes: &mistakes,
+        unseen: &[(
+            "Lets the disk have the bytes",
+            "what was written is there for every reader, whether the disk has it or not",
+        )],
+    }
+    .holds();
+}
+
+fn receive_blocks(
+    mut stream: TcpStream,
+    size: u64,
+    dir: &Path,
+    name: &str,
+) -> Result<(), TransferError> {
+    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+    let (mut block, mut got) = (vec![0; 4096], 0);
+    loop {
+        // Never more than one byte behind the last.
+        let room =
+            usize::try_from(size - got).map_or(block.len(), |left| block.len().min(left.max(1)));
+        match stream.read(&mut block[..room]) {
+            Ok(0) if got < size => return Err(TransferError::Short { got }),
+            Ok(0) => break,
+            Ok(_) if got == size => return Err(TransferError::TooMuch),
+            Ok(n) => {
+                partial.write_all(&block[..n]).map_err(TransferError::Io)?;
+                got += n as u64;
+            }
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(TransferError::Io(e)),
+        }
+    }
+    partial.as_file().sync_all().map_err(TransferError::Io)?;
+    publish(partial, &dir.join(name))
+}
+
+/// Removes a file, unless it was told not to.
+struct Guard(Option<PathBuf>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn receive_guarded(
+    stream: TcpStream,
+    size: u64,
+    dir: &Path,
+    name: &str,
+) -> Result<(), TransferError> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = dir.join(format!(".{}-{number}.part", std::process::id()));
+    let mut file = File::create_new(&path).map_err(TransferError::Io)?;
+    let mut guard = Guard(Some(path.clone()));
+    all_of_it(&stream, size, &mut file)?;
+    file.sync_all().map_err(TransferError::Io)?;
+    drop(file); // Windows renames no open file
+    fs::rename(path, dir.join(name)).map_err(TransferError::Io)?;
+    guard.0 = None;
+    Ok(())
+}
+
+/// One thread reads, the other writes; between them there is room for four blocks.
+fn receive_in_two_threads(
+    mut stream: TcpStream,
+    size: u64,
+    dir: &Path,
+    name: &str,
+) -> Result<(), TransferError> {
+    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+    let (blocks, to_write) = mpsc::sync_channel::<Vec<u8>>(4);
+    let got = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let file = partial.as_file_mut();
+            to_write
+                .into_iter()
+                .try_for_each(|block| file.write_all(&block))
+        });
+        let mut got = 0;
+        let read = loop {
+            let mut block = vec![0; 10_000];
+            match stream.read(&mut block) {
+                Ok(0) => break Ok(got),
+                Ok(n) => {
+                    got += n as u64;
+                    block.truncate(n);
+                    if got > size || blocks.send(block).is_err() {
+                        break Ok(got);
+                    }
+                }
+                Err(e) => break Err(e),
+            }
+        };
+        drop(blocks);
+        let written = writer.join().expect("it does not panic");
+        written.and(read).map_err(TransferError::Io)
+    })?;
+    match got {
+        got if got < size => Err(TransferError::Short { got }),
+        got if got > size => Err(TransferError::TooMuch),
+        _ => publish(partial, &dir.join(name)),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn receive_buffered(
+    stream: TcpStream,
+    size: u64,
+    dir: &Path,
+    name: &str,
+) -> Result<(), TransferError> {
+    let mut partial = NamedTempFile::new_in(dir).map_err(TransferError::Io)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, partial.as_file_mut());
+    let mut reader = BufReader::with_capacity(64, stream);
+    let got = io::copy(&mut reader.by_ref().take(size), &mut writer).map_err(TransferError::Io)?;
+    if got < size {
+        return Err(TransferError::Short { got });
+    }
+    if !reader.fill_buf().map_err(TransferError::Io)?.is_empty() {
+        return Err(TransferError::TooMuch);
+    }
+    writer.flush().map_err(TransferError::Io)?;
+    drop(writer);
+    publish(partial, &dir.join(name))
 }
 
 /// Exactly so many bytes and then the end, as it should be.

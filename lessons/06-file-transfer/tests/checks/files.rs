@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, WAIT, check, show};
+use course::exercise::{
+    Attempt, Explain, Fault, Peer, Step, Trial, Verdict, WAIT, check, compare, show,
+};
 use file_transfer::contract::{NameError, TransferError};
 use tempfile::TempDir;
 
@@ -90,6 +93,22 @@ impl Room {
             }
         }
         Ok(())
+    }
+
+    /// Checks after a transfer that failed that all is as it was.
+    fn expect_as_before(&self, before: &BTreeMap<String, String>, did: &str) -> Step {
+        let now = self.content()?;
+        let file = Path::new("folder").join(NAME).display().to_string();
+        if now.get(&file) != before.get(&file) && !before.contains_key(&file) {
+            return self.expect(before, did, EARLY).breaks(APPEARS);
+        }
+        if before
+            .iter()
+            .any(|(name, what)| now.get(name) != Some(what))
+        {
+            return self.expect(before, did, IN_PLACE).breaks(UNTOUCHED);
+        }
+        self.expect(before, did, LEFT).breaks(NONE_LEFT)
     }
 }
 
@@ -448,55 +467,120 @@ pub fn receive(receive: Receive) -> Verdict {
         refuses_what_is_not_whole(trial, receive).read(HALF_A_FILE)?;
         keeps_the_bytes_in_the_folder(trial, receive).read(READ_THE_CODE)?;
         receives_two_at_once(trial, receive).read(READ_THE_CODE)?;
-        leaves_nothing_when_the_disk_fails(trial, receive).read(READ_THE_CODE)
+        leaves_nothing_when_the_disk_fails(trial, receive).read(READ_THE_CODE)?;
+        keeps_the_old_file_to_the_last(trial, receive).read(HALF_A_FILE)?;
+        replaces_the_old_file(trial, receive).read(HALF_A_FILE)?;
+        takes_the_longest_name(trial, receive).read(READ_THE_CODE)
     })
 }
 
-type Receiving = (Peer, Attempt<Result<(), TransferError>>);
+const PAUSES: &str = "The bytes may come in pieces";
+const APPEARS: &str = "The file appears under its name in one step";
+const UNTOUCHED: &str = "Until then, and after every error";
+const REPLACES: &str = "In the end the new file takes the place";
+const TEMPORARY: &str = "While they come, the bytes go";
+const AT_ONCE: &str = "Several transfers may run at once";
+const NONE_LEFT: &str = "However it ends";
+const MEMORY: &str = "Holds at most 1 MiB";
+const ANY_SIZE: &str = "`size` is from a stranger";
+const IO: &str = "`Io`: what the connection";
 
-fn start_receive(trial: &Trial, receive: Receive, size: u64, dir: &Path) -> Step<Receiving> {
-    let (peer, stream) = trial.pair()?;
-    let dir = dir.to_owned();
-    let attempt = trial.start(move || receive(stream, size, &dir, NAME));
-    Ok((peer, attempt))
+struct Receiving {
+    peer: Peer,
+    /// A clone of the function's socket, to look at.
+    theirs: TcpStream,
+    attempt: Attempt<Result<(), TransferError>>,
 }
 
-/// The name that all files of the check have.
+fn start_receive(
+    trial: &Trial,
+    receive: Receive,
+    size: u64,
+    dir: &Path,
+    name: &str,
+) -> Step<Receiving> {
+    let (peer, stream) = trial.pair_with_buffers(64 * 1024)?;
+    let theirs = stream
+        .try_clone()
+        .map_err(|e| Fault::new(format!("the check's socket failed: {e}")))?;
+    let (dir, name) = (dir.to_owned(), name.to_owned());
+    let attempt = trial.start(move || receive(stream, size, &dir, &name));
+    Ok(Receiving {
+        peer,
+        theirs,
+        attempt,
+    })
+}
+
+/// The name that most files of the check have.
 const NAME: &str = "postcard.txt";
 
 const IN_PLACE: &str = "the bytes go straight into the file that they are for: nobody can tell half \
     a file from a whole one, and the old one is lost";
+const EARLY: &str =
+    "the file has its name before the end was seen; or the bytes go straight into it";
+const LEFT: &str = "a temporary file is left: it must be removed on every way out, also by `?`";
 
 fn receives_whole_files(trial: &Trial, receive: Receive) -> Step {
-    let room = Room::new()?;
     let all: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    for size in [300_000, 5, 1, 0] {
+    let files = [
+        (300_000, NAME),
+        (5, NAME),
+        (65_536, ".profile"),
+        (1, NAME),
+        (8192, "塑料王国.mp4"),
+        (0, NAME),
+    ];
+    for (size, name) in files {
+        let room = Room::new()?;
+        if fs::write(room.outer.path().join(name), b"").is_err() {
+            continue; // this system takes no such name
+        }
+        room.put(name, b"the old file")?;
+        let before = room.content()?;
+
         let file = &all[..size];
         let did = format!("a file of {size} bytes was sent, and then the end");
-        let (mut peer, attempt) = start_receive(trial, receive, size as u64, &room.dir())?;
+        let mut receiving = start_receive(trial, receive, size as u64, &room.dir(), name)?;
         let (first, rest) = file.split_at(size.min(3));
         // Where sending fails the function has returned already, and its result says more.
-        let _ = peer.dribble(first, Duration::from_millis(5));
-        let _ = peer.send(rest);
-        let _ = peer.half_close();
-        let result = attempt.result().when(&did)?;
-        result.map_err(|e| Fault::new(format!("{did}: expected Ok(()), got Err({e:?})")))?;
-        let content = fs::read(room.dir().join(NAME)).unwrap_or_default();
-        if content != file || !room.dir().join(NAME).exists() {
+        let _ = receiving.peer.send_one_by_one(first, &receiving.theirs);
+        if let Ok(Some(timeout)) = receiving.theirs.read_timeout() {
+            return Err(
+                Fault::new(format!("the stream has a read timeout of {timeout:?}"))
+                    .breaks(PAUSES)
+                    .cause("a timeout is set: who gives up a slow sender is not asked here"),
+            );
+        }
+        let _ = receiving.peer.send(rest);
+        let _ = receiving.peer.half_close();
+        let result = receiving.attempt.result().when(&did).breaks(APPEARS)?;
+        result.map_err(|e| {
+            let fault = Fault::new(format!("{did}: expected Ok(()), got Err({e:?})"));
+            match e {
+                TransferError::Io(_) => fault
+                    .breaks(REPLACES)
+                    .cause("what has the name already is no reason to fail"),
+                _ => fault
+                    .breaks(PAUSES)
+                    .cause("one read need not return all of it: only a read of 0 is the end"),
+            }
+        })?;
+        let content = fs::read(room.dir().join(name)).unwrap_or_default();
+        if content != file {
+            let what = compare(file, &content).err().unwrap_or_default();
             return Err(Fault::new(format!(
-                "{did}, and you returned Ok(()): in the file is {}",
+                "{did}, and you returned Ok(()): in the file is {}\n{what}",
                 show(&content)
             ))
-            .cause("the bytes are not all in the file, or it is not under its name, or the old file is still there"));
+            .breaks(APPEARS)
+            .cause("the bytes are not all in the file, or the old file is still there"));
         }
-        let entries = room.content()?.len();
-        if entries != 2 {
-            return Err(Fault::new(format!(
-                "{did}: in the folder there is more than the file: {:?}",
-                room.content()?.keys()
-            ))
-            .cause("a temporary file is left"));
-        }
+        // But for the file all is as before.
+        let mut now = before;
+        let path = Path::new("folder").join(name).display().to_string();
+        now.insert(path, show(file));
+        room.expect(&now, &did, LEFT).breaks(NONE_LEFT)?;
     }
     Ok(())
 }
@@ -506,40 +590,95 @@ const NOT_COMPARED: &str = "what came was not compared with the size: io::copy a
 const NO_END: &str = "nobody looked for the end behind the last byte: read must return 0 there";
 
 fn refuses_what_is_not_whole(trial: &Trial, receive: Receive) -> Step {
+    const RESET: &str = "an error of read is taken for the end";
+    const SHORTENED: &str = "the size does not fit into the type that it is put into (`as u32`, `as \
+        i64`): a cut size is another size";
+    const SHORT: &str = "`Short";
+    const TOO_MUCH: &str = "`TooMuch`";
+    const OVER_4_GIB: u64 = 1 << 32;
     type Case = (
         u64,
         &'static [&'static [u8]],
         bool,
         &'static str,
         &'static str,
+        &'static str,
     );
-    let cases: [Case; 7] = [
-        (10, &[b"hello!"], true, "Short { got: 6 }", NOT_COMPARED),
-        (10, &[], true, "Short { got: 0 }", NOT_COMPARED),
-        (u64::MAX, &[b"abc"], true, "Short { got: 3 }", NOT_COMPARED),
-        (5, &[b"hello!"], true, "TooMuch", NO_END),
-        (5, &[b"hello", b"!"], true, "TooMuch", NO_END),
-        (0, &[b"!"], true, "TooMuch", NO_END),
+    let cases: [Case; 15] = [
         (
             10,
             &[b"hello!"],
-            false,
-            "Io(..)",
-            "an error of read is taken for the end",
+            true,
+            "Short { got: 6 }",
+            SHORT,
+            NOT_COMPARED,
         ),
+        (10, &[], true, "Short { got: 0 }", SHORT, NOT_COMPARED),
+        (
+            7,
+            &[b"hello!"],
+            true,
+            "Short { got: 6 }",
+            SHORT,
+            NOT_COMPARED,
+        ),
+        (
+            u64::MAX,
+            &[b"abc"],
+            true,
+            "Short { got: 3 }",
+            ANY_SIZE,
+            SHORTENED,
+        ),
+        (1 << 63, &[], true, "Short { got: 0 }", ANY_SIZE, SHORTENED),
+        (
+            OVER_4_GIB,
+            &[],
+            true,
+            "Short { got: 0 }",
+            ANY_SIZE,
+            SHORTENED,
+        ),
+        (
+            OVER_4_GIB + 5,
+            &[b"hello"],
+            true,
+            "Short { got: 5 }",
+            ANY_SIZE,
+            SHORTENED,
+        ),
+        (
+            OVER_4_GIB + 1,
+            &[b"hi"],
+            true,
+            "Short { got: 2 }",
+            ANY_SIZE,
+            SHORTENED,
+        ),
+        (5, &[b"hello!"], true, "TooMuch", TOO_MUCH, NO_END),
+        (5, &[b"hello", b"!"], true, "TooMuch", TOO_MUCH, NO_END),
+        (5, &[b"hello!!!!!!!!!!"], true, "TooMuch", TOO_MUCH, NO_END),
+        (0, &[b"!"], true, "TooMuch", TOO_MUCH, NO_END),
+        (10, &[b"hello!"], false, "Io(..)", IO, RESET),
+        (6, &[b"hello!"], false, "Io(..)", IO, RESET),
+        (0, &[], false, "Io(..)", IO, RESET),
     ];
     for old in [false, true] {
-        for (size, parts, polite, expected, cause) in cases {
+        for (size, parts, polite, expected, breaks, cause) in cases {
             let room = Room::new()?;
             if old {
                 room.put(NAME, b"the old file")?;
             }
             let before = room.content()?;
-            let (mut peer, attempt) = start_receive(trial, receive, size, &room.dir())?;
+            let Receiving {
+                mut peer,
+                theirs,
+                attempt,
+            } = start_receive(trial, receive, size, &room.dir(), NAME)?;
             for part in parts {
                 let _ = peer.send(part); // as above
                 if parts.len() > 1 {
-                    thread::sleep(Duration::from_millis(30)); // the pace of the sender
+                    peer.wait_until_read(&theirs);
                 }
             }
             let end = if polite {
@@ -553,7 +692,7 @@ fn refuses_what_is_not_whole(trial: &Trial, receive: Receive) -> Step {
                 "the size was {size}, {} was sent, and then {end}",
                 show(&parts.concat())
             );
-            let result = attempt.result().when(&did)?;
+            let result = attempt.result().when(&did).breaks(breaks)?;
             let came = match &result {
                 Ok(()) => "Ok(())".to_owned(),
                 Err(TransferError::Io(_)) => "Io(..)".to_owned(),
@@ -563,91 +702,137 @@ fn refuses_what_is_not_whole(trial: &Trial, receive: Receive) -> Step {
                 return Err(Fault::new(format!(
                     "{did}: expected the error {expected}, got {came}"
                 ))
+                .breaks(breaks)
                 .cause(cause));
             }
-            let left = format!("{IN_PLACE}; or a temporary file is left");
-            room.expect(&before, &format!("{did}, so nothing should change"), &left)?;
+            let did = format!("{did}, so nothing should change");
+            room.expect_as_before(&before, &did)?;
         }
     }
     Ok(())
 }
 
 fn keeps_the_bytes_in_the_folder(trial: &Trial, receive: Receive) -> Step {
-    const SIZE: usize = 4 * 1024 * 1024;
+    const SIZE: usize = 3 * 1024 * 1024;
+    /// What may be in memory, and what the buffers of the sockets may hold.
+    const IN_MEMORY: usize = 1024 * 1024 + 512 * 1024;
     const WHERE: &str = "the temporary file is not in the folder of the file, and between two file \
-        systems nothing can be renamed; or all of it is kept in memory";
+        systems nothing can be renamed; or all of it is kept in memory until the end";
+    const KEPT: &str = "the bytes are kept in memory, until the end or too many of them";
     let room = Room::new()?;
     room.put(NAME, b"the old file")?;
-    let (mut peer, attempt) = start_receive(trial, receive, SIZE as u64, &room.dir())?;
-    peer.send(&vec![b'x'; SIZE]).cause(WHERE)?;
-    let since = Instant::now();
-    while !has_another_file(&room.dir()) {
-        if since.elapsed() > WAIT / 2 {
-            return Err(Fault::new(
-                "4 MiB had come, without the end, and there was no temporary file in the folder",
-            )
-            .cause(WHERE));
+    let Receiving {
+        mut peer, attempt, ..
+    } = start_receive(trial, receive, SIZE as u64, &room.dir(), NAME)?;
+    let mut sent = 0;
+    // A buffer that is too large is found where it is almost full.
+    for next in [SIZE * 5 / 8, SIZE] {
+        peer.send(&vec![b'x'; next - sent])
+            .breaks(MEMORY)
+            .cause("nothing more is read")?;
+        sent = next;
+        let in_the_file = (sent - IN_MEMORY) as u64;
+        let since = Instant::now();
+        while bytes_in_other_files(&room.dir()).is_none_or(|n| n < in_the_file) {
+            if since.elapsed() > WAIT / 2 {
+                let fault = match bytes_in_other_files(&room.dir()) {
+                    None => Fault::new(format!(
+                        "{sent} bytes had come, without the end, and there was no temporary file in \
+                         the folder"
+                    ))
+                    .breaks(TEMPORARY)
+                    .cause(WHERE),
+                    Some(n) => Fault::new(format!(
+                        "{sent} bytes had come, without the end, and {n} of them were in the \
+                         temporary file"
+                    ))
+                    .breaks(MEMORY)
+                    .cause(KEPT),
+                };
+                return Err(fault.late());
+            }
+            thread::sleep(Duration::from_millis(5)); // between two looks
         }
-        thread::sleep(Duration::from_millis(5)); // between two looks
     }
-    attempt.still_runs().cause(NO_END)?;
+    attempt.still_runs().breaks(APPEARS).cause(NO_END)?;
     let now = fs::read(room.dir().join(NAME)).unwrap_or_default();
     if now != b"the old file" {
         return Err(Fault::new(format!(
             "the end had not come yet, and under the name there was {} instead of the old file",
             show(&now)
         ))
+        .breaks(UNTOUCHED)
         .cause(IN_PLACE));
     }
     peer.half_close()?;
-    let result = attempt.result()?;
+    let result = attempt.result().breaks(APPEARS)?;
     result.map_err(|e| {
         Fault::new(format!(
-            "4 MiB and the end were sent: you returned Err({e:?})"
+            "3 MiB and the end were sent: you returned Err({e:?})"
         ))
+        .breaks(APPEARS)
     })?;
     let now = fs::read(room.dir().join(NAME)).unwrap_or_default();
     if now.len() == SIZE && room.content()?.len() == 2 {
         return Ok(());
     }
     Err(Fault::new(format!(
-        "a file of 4 MiB was sent: {} bytes are there",
+        "a file of 3 MiB was sent: {} bytes are there",
         now.len()
-    )))
+    ))
+    .breaks(APPEARS))
 }
 
-/// Whether there is a file in the folder besides the one that has the name, or one without a name.
-fn has_another_file(dir: &Path) -> bool {
-    let others = fs::read_dir(dir).is_ok_and(|entries| {
-        entries
-            .filter_map(Result::ok)
-            .any(|entry| entry.file_name() != NAME)
+/// How many bytes are in files of the folder besides the ones that have the name, or that have no
+/// name; `None` if there is no such file.
+fn bytes_in_other_files(dir: &Path) -> Option<u64> {
+    let named = fs::read_dir(dir).into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path();
+        (!path.ends_with(NAME)).then(|| fs::metadata(&path).map_or(0, |file| file.len()))
     });
     // Linux: an open file that has no name yet shows as one of the folder (O_TMPFILE).
-    others
-        || fs::read_dir("/proc/self/fd").is_ok_and(|files| {
-            files
-                .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
-                .any(|path| path.starts_with(dir) && !path.ends_with(NAME))
-        })
+    let open = fs::read_dir("/proc/self/fd");
+    let nameless = open.into_iter().flatten().filter_map(|file| {
+        let file = file.ok()?.path();
+        let path = fs::read_link(&file).ok()?;
+        let nameless = path.starts_with(dir) && path.to_string_lossy().ends_with(" (deleted)");
+        nameless.then(|| fs::metadata(&file).map_or(0, |file| file.len()))
+    });
+    named.chain(nameless).reduce(|a, b| a + b)
+}
+
+/// Waits until a transfer has begun: its temporary file is there.
+fn wait_for_another_file(dir: &Path) {
+    let since = Instant::now();
+    while bytes_in_other_files(dir).is_none() && since.elapsed() < WAIT / 4 {
+        thread::sleep(Duration::from_millis(2)); // between two looks
+    }
 }
 
 fn receives_two_at_once(trial: &Trial, receive: Receive) -> Step {
     const SAME: &str = "both transfers used the same temporary file: its name must be one that \
         nobody else uses (NamedTempFile::new_in)";
+    const LOCKED: &str = "one transfer waits for another one";
     let room = Room::new()?;
-    let (mut slow, slow_attempt) = start_receive(trial, receive, 8, &room.dir())?;
-    slow.send(b"slow")?;
-    let since = Instant::now();
-    while !has_another_file(&room.dir()) && since.elapsed() < WAIT / 2 {
-        thread::sleep(Duration::from_millis(5)); // the slow one should have begun
-    }
-    let (mut fast, fast_attempt) = start_receive(trial, receive, 5, &room.dir())?;
-    fast.send(b"quick")?;
-    fast.half_close()?;
+    let mut slow = start_receive(trial, receive, 8, &room.dir(), NAME)?;
+    slow.peer.send(b"slow")?;
+    slow.peer.wait_until_read(&slow.theirs);
+    wait_for_another_file(&room.dir());
+    let mut fast = start_receive(trial, receive, 5, &room.dir(), NAME)?;
+    fast.peer.send(b"quick")?;
+    fast.peer.half_close()?;
     let did = "while another transfer of the same name was stalled, a file was sent whole";
-    let result = fast_attempt.result().when(did)?;
-    result.map_err(|e| Fault::new(format!("{did}: you returned Err({e:?})")).cause(SAME))?;
+    let result = fast
+        .attempt
+        .result()
+        .when(did)
+        .breaks(AT_ONCE)
+        .cause(LOCKED)?;
+    result.map_err(|e| {
+        Fault::new(format!("{did}: you returned Err({e:?})"))
+            .breaks(AT_ONCE)
+            .cause(SAME)
+    })?;
     let expect = |expected: &[u8], did: &str| {
         let content = fs::read(room.dir().join(NAME)).unwrap_or_default();
         if content == expected {
@@ -658,19 +843,27 @@ fn receives_two_at_once(trial: &Trial, receive: Receive) -> Step {
             show(expected),
             show(&content)
         ))
+        .breaks(AT_ONCE)
         .cause(SAME))
     };
     expect(b"quick", did)?;
-    let _ = slow.send(b"poke"); // as above
+    let _ = slow.peer.send(b"poke"); // as above
+    slow.peer.wait_until_read(&slow.theirs);
     expect(b"quick", "the stalled transfer went on")?;
-    let _ = slow.half_close();
+    let _ = slow.peer.half_close();
     let did = "two transfers of the same name ran at once, and the second to finish has finished";
-    let result = slow_attempt.result().when(did)?;
-    result.map_err(|e| Fault::new(format!("{did}: you returned Err({e:?})")).cause(SAME))?;
+    let result = slow.attempt.result().when(did).breaks(AT_ONCE)?;
+    result.map_err(|e| {
+        Fault::new(format!("{did}: you returned Err({e:?})"))
+            .breaks(AT_ONCE)
+            .cause(SAME)
+    })?;
     expect(b"slowpoke", did)?;
     match room.content()?.len() {
         2 => Ok(()),
-        _ => Err(Fault::new(format!("{did}: a temporary file is left")).cause(SAME)),
+        _ => Err(Fault::new(format!("{did}: a temporary file is left"))
+            .breaks(NONE_LEFT)
+            .cause(LEFT)),
     }
 }
 
@@ -688,19 +881,112 @@ fn leaves_nothing_when_the_disk_fails(trial: &Trial, receive: Receive) -> Step {
             "there was no such folder, and the file was sent whole",
         ),
     ] {
-        let (mut peer, attempt) = start_receive(trial, receive, 5, &dir)?;
+        let mut receiving = start_receive(trial, receive, 5, &dir, NAME)?;
         // The function may have returned by now.
-        let _ = peer.send(b"hello");
-        let _ = peer.half_close();
-        let result = attempt.result().when(did)?;
+        let _ = receiving.peer.send(b"hello");
+        let _ = receiving.peer.half_close();
+        let result = receiving.attempt.result().when(did).breaks(IO)?;
         if !matches!(result, Err(TransferError::Io(_))) {
-            return Err(Fault::new(format!(
-                "{did}: expected Err(Io(..)), got {result:?}"
-            )));
+            return Err(
+                Fault::new(format!("{did}: expected Err(Io(..)), got {result:?}"))
+                    .breaks(IO)
+                    .cause("an error of the file system is thrown away, or the folder was made"),
+            );
         }
         let cause = "a rename can fail too, and then the temporary file is still there: it must be \
             removed on every way out";
-        room.expect(&before, did, cause)?;
+        room.expect(&before, did, cause).breaks(NONE_LEFT)?;
     }
     Ok(())
+}
+
+/// Somebody takes the temporary file away: the transfer fails, and the old file has to be there.
+fn keeps_the_old_file_to_the_last(trial: &Trial, receive: Receive) -> Step {
+    const GONE: &str = "the old file is removed before the new one takes its name: in between there \
+        is none, and if the rename fails, none for ever. rename replaces it in one step";
+    if cfg!(not(unix)) {
+        return Ok(()); // there nobody can remove an open file
+    }
+    let room = Room::new()?;
+    room.put(NAME, b"the old file")?;
+    let before = room.content()?;
+    let mut receiving = start_receive(trial, receive, 5, &room.dir(), NAME)?;
+    receiving.peer.send(b"hello")?;
+    receiving.peer.wait_until_read(&receiving.theirs);
+    wait_for_another_file(&room.dir());
+    let entries = fs::read_dir(room.dir()).map_err(no_room)?;
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if !path.ends_with(NAME) {
+            fs::remove_file(path).map_err(no_room)?;
+        }
+    }
+    receiving.peer.half_close()?;
+    let did = "before the end of a file came, somebody removed all temporary files in the folder";
+    match receiving.attempt.result().when(did).breaks(IO)? {
+        // A file without a name cannot be removed.
+        Ok(()) if fs::read(room.dir().join(NAME)).is_ok_and(|bytes| bytes == b"hello") => Ok(()),
+        Err(TransferError::Io(_)) => room.expect(&before, did, GONE).breaks(UNTOUCHED),
+        result => Err(Fault::new(format!(
+            "{did}: expected Err(Io(..)), since nothing can be renamed, got {result:?}"
+        ))
+        .breaks(IO)
+        .cause("an error of rename is thrown away")),
+    }
+}
+
+/// Sends a file of seven bytes over an old one of that name, and expects no error.
+fn replace(
+    trial: &Trial,
+    receive: Receive,
+    room: &Room,
+    name: &str,
+) -> Step<Option<TransferError>> {
+    room.put(name, b"the old file")?;
+    let mut receiving = start_receive(trial, receive, 7, &room.dir(), name)?;
+    let _ = receiving.peer.send(b"the new");
+    let _ = receiving.peer.half_close();
+    Ok(receiving.attempt.result()?.err())
+}
+
+fn replaces_the_old_file(trial: &Trial, receive: Receive) -> Step {
+    const COPIED: &str = "the bytes are copied into the old file, and who reads it meanwhile sees half \
+        of it: rename puts the new file in its place in one step";
+    let room = Room::new()?;
+    // The old file has a second name: whoever writes into it changes what is under that.
+    let (first, second) = (room.dir().join(NAME), room.outer.path().join("second"));
+    fs::write(&first, b"the old file").map_err(no_room)?;
+    if fs::hard_link(&first, &second).is_err() {
+        return Ok(()); // not on every file system
+    }
+    let failed = replace(trial, receive, &room, NAME).breaks(REPLACES)?;
+    let (new, old) = (fs::read(first), fs::read(second));
+    if failed.is_none()
+        && new.is_ok_and(|new| new == b"the new")
+        && old.is_ok_and(|old| old == b"the old file")
+    {
+        return Ok(());
+    }
+    Err(Fault::new(
+        "the old file had a second name (a hard link), under which it should still be there when the \
+         new file has the first name: it was overwritten",
+    )
+    .breaks(REPLACES)
+    .cause(COPIED))
+}
+
+fn takes_the_longest_name(trial: &Trial, receive: Receive) -> Step {
+    let room = Room::new()?;
+    let name = "塑".repeat(85); // 255 bytes
+    if File::create(room.dir().join(&name)).is_err() {
+        return Ok(()); // this system takes no such name
+    }
+    let failed = replace(trial, receive, &room, &name).breaks(TEMPORARY)?;
+    if failed.is_none() {
+        return Ok(());
+    }
+    Err(Fault::new(format!(
+        "the name had 255 bytes: expected Ok(()), got {failed:?}"
+    ))
+    .breaks(TEMPORARY)
+    .cause("the temporary name is made of the name, which has 255 bytes already"))
 }
