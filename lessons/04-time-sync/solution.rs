@@ -69,7 +69,9 @@ pub fn poll(
     let mut answers = Vec::new();
     for _ in 0..questions {
         thread::sleep(due.saturating_duration_since(Instant::now()));
-        let exchange = exchange(server, question.as_bytes(), timeout);
+        // Its time is counted from when it was due, too. Otherwise each question that is lost would
+        // take a moment of the next one's time, and all those moments would add up.
+        let exchange = exchange(server, question.as_bytes(), due + timeout);
         answers.push(exchange.ok().map(|exchange| exchange.answer));
         due += beat; // counted from when this one was due, not from now
     }
@@ -83,8 +85,8 @@ struct Exchange {
     arrival: SystemTime,
 }
 
-/// Asks once; no answer within the timeout is an error too.
-fn exchange(server: SocketAddr, question: &[u8], timeout: Duration) -> io::Result<Exchange> {
+/// Asks once; no answer before the deadline is an error too.
+fn exchange(server: SocketAddr, question: &[u8], deadline: Instant) -> io::Result<Exchange> {
     // A port for this question alone: what comes there cannot answer another one.
     let socket = UdpSocket::bind(any_port(server))?;
     socket.connect(server)?;
@@ -92,7 +94,7 @@ fn exchange(server: SocketAddr, question: &[u8], timeout: Duration) -> io::Resul
     let sent = Instant::now();
     socket.send(question)?;
     loop {
-        let left = timeout.saturating_sub(sent.elapsed());
+        let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
@@ -123,7 +125,8 @@ fn exchange(server: SocketAddr, question: &[u8], timeout: Duration) -> io::Resul
 pub fn offset(server: SocketAddr, questions: usize, timeout: Duration) -> Option<Offset> {
     (0..questions)
         .filter_map(|_| {
-            let exchange = exchange(server, SECONDS.as_bytes(), timeout).ok()?;
+            let deadline = Instant::now() + timeout;
+            let exchange = exchange(server, SECONDS.as_bytes(), deadline).ok()?;
             sample(&exchange)
         })
         .min_by(|a, b| a.error.total_cmp(&b.error))

@@ -331,16 +331,16 @@ fn goes_on_when_every_second_answer_is_lost() {
 #[test]
 fn never_takes_a_late_answer_for_the_next() {
     let (addr, server) = other_server(|socket| {
-        thread::scope(|scope| {
-            for i in 0..3 {
-                let (_, sender) = receive(socket);
-                scope.spawn(move || {
-                    thread::sleep(Duration::from_millis(1500)); // how late it is, not a wait
-                    // Whether that fails where nobody is depends on the system.
-                    let _ = socket.send_to(format!("late {i}").as_bytes(), sender);
-                });
+        let mut late = None;
+        for i in 0..3 {
+            let (_, sender) = receive(socket);
+            // The one before was given up: only now it is answered. Whether that fails where nobody
+            // is depends on the system.
+            if let Some(before) = late.replace(sender) {
+                let _ = socket.send_to(format!("late {i}").as_bytes(), before);
+                let _ = socket.send_to(format!("late {i}").as_bytes(), before);
             }
-        });
+        }
     });
     let run = ask(addr, &["-c", "3"]).code(1);
     run.stdout(diff("3 sent, 0 received, 3 lost\n"))
@@ -370,25 +370,30 @@ fn shows_an_answer_that_comes_after_the_next_is_due_if_it_may_wait_so_long() {
 
 #[test]
 fn asks_at_a_steady_beat_however_long_the_answers_take() {
-    let (addr, server) = other_server(|socket| {
-        let mut came = Vec::new();
-        for _ in 0..11 {
-            let (_, sender) = receive(socket);
-            came.push(Instant::now());
-            thread::sleep(Duration::from_millis(100)); // how slow it is, not a wait
-            socket.send_to(b"%", sender).expect("it is there");
+    // Each answer takes half a beat. If that were added to the beat, the last question would come a
+    // whole second late, in every try; a machine that stalls makes it late in some.
+    let mut lateness = Duration::MAX;
+    for _ in 0..5 {
+        let (addr, server) = other_server(|socket| {
+            for _ in 0..11 {
+                let (_, sender) = receive(socket);
+                thread::sleep(Duration::from_millis(100)); // how slow it is, not a wait
+                socket.send_to(b"%", sender).expect("it is there");
+            }
+        });
+        let start = Instant::now();
+        ask(addr, &["-c", "11", "-i", "0.2", "--timeout", "20"]).success();
+        server.join().expect("eleven questions come");
+        // Ten beats, and the last answer.
+        let took = start.elapsed();
+        let due = Duration::from_millis(2100);
+        assert!(took >= due, "it did not wait for its beats: {took:?}");
+        lateness = lateness.min(took - due);
+        if lateness < Duration::from_millis(500) {
+            return;
         }
-        // Ten beats of 200 ms. With the time of the answers in between it would be 3 s.
-        let all = came[10] - came[0];
-        assert!(
-            (1900..2500).contains(&all.as_millis()),
-            "eleven questions came within {all:?}"
-        );
-    });
-    ask(addr, &["-c", "11", "-i", "0.2", "--timeout", "20"]).success();
-    server
-        .join()
-        .expect("eleven questions come at a steady beat");
+    }
+    panic!("the last of eleven questions came {lateness:?} late");
 }
 
 /// The number in a line such as `of the shortest round trip: offset +5.000123 s ± 0.100456 s`.
@@ -414,9 +419,12 @@ fn tells_how_far_the_servers_clock_is_ahead() {
         assert_eq!(lines[3], "3 sent, 3 received, 0 lost", "{lines:?}");
         let best = offset(&lines[5]);
         let real: f64 = ahead.parse().expect("it is a number");
-        assert!((best - real).abs() <= 0.05, "{ahead}: {}", lines[5]);
-        // Half of the round trip, which is 0.4 s or a little more.
-        assert!(lines[5].contains(" s ± 0.2"), "{}", lines[5]);
+        // Each way takes 0.2 s. By as much as the round trip took longer, the ways may differ.
+        let (_, error) = lines[5].split_once(" ± ").expect(&lines[5]);
+        let error: f64 = error.trim_end_matches(" s").parse().expect(&lines[5]);
+        assert!(error >= 0.2, "{}", lines[5]);
+        let off = (best - real).abs();
+        assert!(off <= error - 0.2 + 0.01, "{ahead}: {}", lines[5]);
     }
 }
 
