@@ -1,16 +1,33 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fault::{Fault, Step};
+use super::pace::processor_time;
 
 /// Four times as much should take four times as long; with its square, it takes sixteen times.
 const TOO_MUCH: f64 = 8.0;
 
+/// Up to here the time grows as the size does. In between, what grows with the square may still be
+/// hidden behind what does not: greater sizes tell.
+const CLEARLY_LINEAR: f64 = 5.0;
+
 /// From here on a difference is clear of the noise of measuring.
 const CLEAR: Duration = Duration::from_millis(50);
 
+/// Does something in this thread, and measures how long a processor worked for it. Unlike the time
+/// that passed, that is the same when others are at work; where the system does not tell, it is the
+/// time that passed.
+pub fn work_of<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let (started, worked) = (Instant::now(), processor_time());
+    let result = act();
+    let work = worked
+        .zip(processor_time())
+        .map(|(before, after)| after.saturating_sub(before));
+    (result, work.unwrap_or_else(|| started.elapsed()))
+}
+
 /// Checks that the time a thing takes grows as its size does, and not with its square.
 ///
-/// `run` does it for a size and says how long that took. Sizes of `first` and four times as much
+/// `run` does it for a size and says how long that took, as [`work_of`] measures it. Sizes of `first` and four times as much
 /// are compared, then greater ones, until the larger takes so long that the difference is clear of
 /// noise, or `largest` is reached. It is a ratio of two measurements, so it is the same on a slow
 /// machine; of several measurements the shortest counts.
@@ -42,7 +59,8 @@ pub fn expect_linear(
                 .late());
             }
         }
-        if large > CLEAR || size >= largest / 4 {
+        // A small time that was too long by accident would hide the square.
+        if small > CLEAR / 2 && ratio < CLEARLY_LINEAR || size >= largest / 4 {
             return Ok(());
         }
         size *= 4;
@@ -57,6 +75,7 @@ fn shortest(
     for _ in 0..2 {
         small = small.min(run(size)?);
         large = large.min(run(4 * size)?);
+        small = small.min(run(size)?);
     }
     Ok((small, large))
 }

@@ -74,7 +74,7 @@ fn work() {
 }
 
 /// The processor's time that this thread has used so far, where the system tells it.
-fn processor_time() -> Option<Duration> {
+pub(super) fn processor_time() -> Option<Duration> {
     #[cfg(unix)]
     return rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)
         .try_into()
