@@ -52,7 +52,7 @@ pub use hostile::{Sink, Strangers, around};
 pub use pace::{Limit, Pace};
 pub use patience::{TOTAL, WAIT};
 pub use peer::{Peer, unread};
-pub use prove::{Mistake, Proof, Right, prove};
+pub use prove::{Mistake, Proof, Right};
 pub use trial::{Trial, check};
 
 #[cfg(test)]

@@ -316,50 +316,6 @@ fn heading_exists(fault: &Fault) -> Result<(), String> {
     }
 }
 
-/// The proof of a check whose faults do not name their sentences yet.
-///
-/// # Panics
-/// With each thing that is not proved.
-#[track_caller]
-pub fn prove<F: Copy + Send + Sync>(
-    check: impl Fn(F) -> Verdict + Sync,
-    (source, marker, skeleton): (&str, &str, F),
-    solution: F,
-    mistakes: &[Mistake<F>],
-) {
-    let check = &check;
-    let complaints: Vec<String> = thread::scope(|scope| {
-        let skeleton = scope.spawn(move || {
-            let untouched = source.contains(&format!("todo!(\"{marker}"));
-            let wrong = untouched && !matches!(check(skeleton), Verdict::NotStarted);
-            wrong.then(|| "the skeleton is not told apart as not started".to_owned())
-        });
-        let solution = scope.spawn(move || match check(solution) {
-            Verdict::Solved => None,
-            Verdict::NotStarted => Some("the solution is not started".to_owned()),
-            Verdict::Wrong(fault) => Some(format!("the solution fails: {fault}")),
-        });
-        let mistakes = mistakes.iter().map(|&(name, function, words)| {
-            scope.spawn(move || {
-                for _ in 0..3 {
-                    if let Verdict::Wrong(fault) = check(function)
-                        && fault.to_string().contains(words)
-                    {
-                        return heading_exists(&fault).err();
-                    }
-                }
-                Some(format!("'{name}' is not refused with the words '{words}'"))
-            })
-        });
-        let proofs: Vec<_> = [skeleton, solution].into_iter().chain(mistakes).collect();
-        let joined = proofs
-            .into_iter()
-            .map(|proof| proof.join().expect("a proof does not panic"));
-        joined.flatten().collect()
-    });
-    assert!(complaints.is_empty(), "\n\n{}\n", complaints.join("\n\n"));
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread::sleep;
