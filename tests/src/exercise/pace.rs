@@ -127,6 +127,13 @@ impl Since {
     }
 }
 
+/// Whether the machine was so busy since a moment that a race may have gone another way than it
+/// usually does.
+pub(super) fn was_busy(start: Instant) -> bool {
+    let since = Since::moment(start);
+    since.slowness >= 2.0 || since.stall >= Duration::from_millis(50)
+}
+
 /// The rhythm of a scene in which the check itself has to keep time, such as a peer that sends a
 /// byte every 50 ms.
 pub struct Pace {
