@@ -38,6 +38,12 @@ pub fn preview(bytes: &[u8]) -> String {
     escape(&bytes[..end.unwrap_or(LONGEST)]) + "…"
 }
 
+/// Whether a character can be printed as it is: it is no control character, and neither hides text
+/// nor turns its direction around.
+pub fn is_safe_to_print(c: char) -> bool {
+    !c.is_control() && !turns_direction(c)
+}
+
 /// The characters that hide text or show it in another order (Unicode Standard Annex 9), and the
 /// two that end a line without being control characters.
 fn turns_direction(c: char) -> bool {
@@ -85,9 +91,7 @@ mod tests {
         arbtest(|u| {
             let bytes = bytes(u)?;
             for shown in [escape(&bytes), preview(&bytes)] {
-                let unsafe_char = shown
-                    .chars()
-                    .find(|&c| c.is_control() || turns_direction(c));
+                let unsafe_char = shown.chars().find(|&c| !is_safe_to_print(c));
                 assert_eq!(unsafe_char, None, "{shown:?}");
                 assert_eq!(escape(shown.as_bytes()), shown);
             }

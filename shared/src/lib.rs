@@ -22,7 +22,7 @@ mod text;
 pub use addr::{Addr, any_port};
 pub use ask::{MAX_LINE, ask, ask_text};
 pub use deadline::{read_by, read_exact_by, write_all_by};
-pub use escape::{escape, preview};
+pub use escape::{escape, is_safe_to_print, preview};
 pub use failure::Failure;
 pub use print::{print_line, print_warning};
 pub use seconds::seconds;

@@ -1,7 +1,8 @@
 //! Plays, checks and measures the lessons.
 //!
 //! For the lessons' tests:
-//! - [`check_page`] replays a page's transcripts and compares its excerpts with the source.
+//! - [`check_page`] replays a page's transcripts, and compares its excerpts with the source and its
+//!   pictures with the transcripts.
 //! - [`Server`] is one of the course's servers with its output, started on a free port.
 //! - [`connect`], [`accept`] and [`reset`] open connections that cannot hang, and close them badly.
 //! - [`Reserved`] is an address at which nobody listens.
@@ -23,6 +24,7 @@ pub mod exercise;
 mod lack;
 mod lessons;
 mod page;
+pub mod picture;
 mod place;
 mod process;
 mod program;
@@ -81,6 +83,7 @@ pub fn check_page(path: &str) {
 pub fn check(page: &mut Page, rewrite: bool) -> Vec<String> {
     let mut complaints = excerpts::check(page, rewrite);
     complaints.extend(replay::check(page, rewrite));
+    complaints.extend(picture::check(page, rewrite)); // last: they are drawn from the transcripts
     complaints
 }
 

@@ -265,8 +265,15 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
     let mut missing = None;
     let text = CARGO.replace_all(text, |found: &Captures| {
         if let Some(command) = found.name("course") {
+            // `cargo course tap` has this program take its place.
+            if let Some(lesson) = found.name("tap")
+                && command.as_str() == "tap"
+            {
+                let tap = quoted(&own_program("tap").display().to_string());
+                return format!("{tap} {}", lesson.as_str());
+            }
             let arguments = found.name("tap").map_or("", |n| n.as_str());
-            let course = quoted(&course_program().display().to_string());
+            let course = quoted(&own_program("course").display().to_string());
             return format!("{course} {} {arguments}", command.as_str());
         }
         let path = match (&found["kind"], lesson_of(found)) {
@@ -293,11 +300,12 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
     }
 }
 
-/// The bin `course`. A lesson's test cannot rely on Cargo to have built it, so it is built here.
-fn course_program() -> PathBuf {
-    build_once(&["--workspace", "--bin", "course"]);
+/// A program of the course itself. A lesson's test cannot rely on Cargo to have built it, so it is
+/// built here.
+fn own_program(name: &str) -> PathBuf {
+    build_once(&["--workspace", "--bin", name]);
     programs()
-        .join("course")
+        .join(name)
         .with_extension(env::consts::EXE_EXTENSION)
 }
 

@@ -11,6 +11,9 @@
 //! - `^C` at the start of a block, or right behind a prompt, is pressed like any input. Otherwise
 //!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
+//!
+//! The lines of a tap are compared connection by connection: which of two connections moves first is
+//! nobody's promise.
 
 mod rewrite;
 mod run;
@@ -345,9 +348,10 @@ impl<'a> Replay<'a> {
 
         let redacted = self.ports.redact(expected.trim_end());
         let same = |line: &String| self.ports.redact(&self.ports.to_page(line)) == redacted;
+        let next = run.next(expected, &lines);
         let further = lines.get(run.seen..).unwrap_or(&[]);
-        match further.first() {
-            Some(line) if same(line) => run.seen += 1,
+        match lines.get(next) {
+            Some(line) if same(line) => run.see(next),
             _ if rewrites => match further.iter().position(same) {
                 Some(skipped) => run.seen += skipped + 1,
                 None if finished => {} // it will not come any more
@@ -424,6 +428,8 @@ impl<'a> Replay<'a> {
             terminal,
             number,
             seen: 0,
+            ahead: std::collections::BTreeSet::new(),
+            last: 0,
             reported: 0,
             chooses: runnable.chooses,
             parts: vec![index],

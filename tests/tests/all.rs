@@ -7,4 +7,5 @@ mod command;
 mod fire;
 mod nine_ways;
 mod pages;
+mod pictures;
 mod register;

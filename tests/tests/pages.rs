@@ -75,6 +75,32 @@ fn a_changed_word_is_found_and_mended() {
 }
 
 #[test]
+fn a_taps_connections_are_compared_each_by_itself() {
+    let page = |shown: &str, expected: &str| {
+        complaints(&format!(
+            "**Terminal 1**\n```console\n$ printf '{shown}'\n{expected}```\n"
+        ))
+    };
+    let shown =
+        "a\\n0.001 s  #1  one\\n    61\\n0.002 s  #2  two\\n    62\\n0.003 s  #1  three\\nb\\n";
+    let first = "0.001 s  #1  one\n    61\n";
+    let second = "0.002 s  #2  two\n    62\n";
+    let third = "0.003 s  #1  three\n";
+    for (expected, true_page) in [
+        (format!("a\n{first}{second}{third}b\n"), true),
+        (format!("a\n{second}{first}{third}b\n"), true),
+        (format!("a\n{first}{third}{second}b\n"), true),
+        (format!("a\n{third}{first}{second}b\n"), false),
+        (format!("a\n{first}{second}b\n"), false),
+        (format!("a\n{second}{first}{third}{third}b\n"), false),
+        (format!("a\n{second}    61\n{third}b\n"), false),
+    ] {
+        let found = page(shown, &expected);
+        assert_eq!(found.is_empty(), true_page, "{expected}\n{found:#?}");
+    }
+}
+
+#[test]
 fn a_missing_line_and_a_surplus_line_are_found_and_mended() {
     for (from, to, line) in [
         ("one\ntwo\n", "one\n", "page.md:20"),

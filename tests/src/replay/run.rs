@@ -1,5 +1,7 @@
 //! One program of a session, and what it shows.
 
+use std::collections::BTreeSet;
+
 use super::script::Input;
 use crate::process::listens_at;
 use crate::redact::Ports;
@@ -12,6 +14,10 @@ pub struct Run {
     pub number: usize,
     /// How many lines of its screen the page has accounted for.
     pub seen: usize,
+    /// Lines behind these that the page has accounted for too, and where the last one was: a tap's
+    /// connections need not come in the page's order.
+    pub ahead: BTreeSet<usize>,
+    pub last: usize,
     /// How many lines of its screen were reported to whoever watches.
     pub reported: usize,
     /// The page's port whose real one its first line tells.
@@ -35,6 +41,33 @@ pub struct Screen {
 }
 
 impl Run {
+    /// Which line of the screen the page's next line is compared with.
+    pub fn next(&self, expected: &str, lines: &[String]) -> usize {
+        let unseen = |i: &usize| !self.ahead.contains(i);
+        let Some(connection) = connection(expected) else {
+            // A row of bytes stands below the line that it belongs to.
+            let below = self.last + 1;
+            let goes_on = self.last > self.seen && unseen(&below);
+            return if goes_on { below } else { self.seen };
+        };
+        let first = lines.get(self.seen).and_then(|line| self::connection(line));
+        if first.is_none_or(|first| first == connection) {
+            return self.seen;
+        }
+        let mut further = (self.seen..lines.len()).filter(unseen);
+        let same = further.find(|&i| self::connection(&lines[i]) == Some(connection));
+        same.unwrap_or(lines.len()) // it may still come
+    }
+
+    /// Notes that the page has accounted for a line.
+    pub fn see(&mut self, line: usize) {
+        self.last = line;
+        self.ahead.insert(line);
+        while self.ahead.remove(&self.seen) {
+            self.seen += 1;
+        }
+    }
+
     /// What the screen shows now.
     pub fn screen(&mut self) -> Screen {
         let finished = self.terminal.finished(); // asked first: afterwards nothing more comes
@@ -67,4 +100,12 @@ impl Run {
             Input::Key(key) => self.terminal.press(prompt, *key),
         }
     }
+}
+
+/// The number of the connection of which a tap's line tells, as in `0.001 s  #1  closed`.
+fn connection(line: &str) -> Option<u32> {
+    let (time, rest) = line.split_once(" s  #")?;
+    let is_time = time.bytes().all(|b| b == b'.' || b.is_ascii_digit());
+    let number = rest.split_once("  ")?.0;
+    is_time.then(|| number.parse().ok()).flatten()
 }

@@ -6,7 +6,6 @@ mod demo;
 mod list;
 mod new_lesson;
 mod progress;
-mod tap;
 mod trials;
 
 use std::process::ExitCode;
@@ -57,8 +56,8 @@ enum Command {
     /// Keep the servers under hostile and ordinary load, and compare what they hold before and after
     Soak(trials::Args),
     /// Stand between a lesson's client and server and print what passes: every piece, its first 256
-    /// bytes, its direction and time, and who closed how
-    Tap(tap::Args),
+    /// bytes, its direction and time, and who closed how. Be a bad network for them if you like
+    Tap(trials::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,6 +73,6 @@ fn main() -> ExitCode {
         Some(Command::Fire(args)) => trials::run("fire", &args),
         Some(Command::NewLesson(args)) => new_lesson::run(&args),
         Some(Command::Soak(args)) => trials::run("soak", &args),
-        Some(Command::Tap(args)) => tap::run(&args),
+        Some(Command::Tap(args)) => trials::run_as("tap", &args),
     })
 }
