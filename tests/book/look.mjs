@@ -75,10 +75,12 @@ for (const { view, ...settings } of views) {
           }
         }
       }
+      const missing = [...document.querySelectorAll("main img")].filter((image) => !image.naturalWidth);
       const begin = (element) => element.outerHTML.slice(0, 90);
       return {
         wide,
         failed: failed.length,
+        missing: missing.map((image) => image.src),
         cut: cut.map(begin),
         scrolled: scrolled.map((block) => block.textContent.trim().slice(-90)),
         broken,
@@ -86,6 +88,7 @@ for (const { view, ...settings } of views) {
     });
     if (found.wide > 0) complain(where, `${found.wide} pixels wider than the screen`);
     if (found.failed > 0) complain(where, `${found.failed} diagrams were not drawn`);
+    for (const image of found.missing) complain(where, "is not shown:", image);
     for (const element of found.cut) complain(where, "is cut:", element);
     if (view === "desk") {
       for (const block of found.scrolled) complain(where, "must be scrolled: …", block);

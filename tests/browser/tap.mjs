@@ -3,7 +3,7 @@
 // sees nothing, and nothing is fetched from elsewhere.
 //
 //   apt install chromium && npm install --prefix target/book-look playwright-core@1.56.1
-//   cargo build && node tests/browser/tap.mjs
+//   cargo build-all && node tests/browser/tap.mjs
 
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
@@ -33,7 +33,7 @@ async function start(program, ...words) {
 }
 
 const [server] = await start("loop-server", "--addr", "127.0.0.1:0");
-const [tap, page] = await start("course", "tap", "2", "--addr", "127.0.0.1:0", "--to", server, "--browser");
+const [tap, page] = await start("tap", "2", "--addr", "127.0.0.1:0", "--to", server, "--browser");
 const url = `http://${page}/`;
 const [host, port] = tap.split(":");
 const client = connect({ host, port: Number(port), noDelay: true });
