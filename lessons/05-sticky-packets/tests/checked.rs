@@ -364,7 +364,7 @@ fn split_bytes(stream: TcpStream, _: usize, each: &mut dyn FnMut(&[u8])) -> io::
     let mut begun = Vec::new();
     for byte in stream.bytes() {
         match byte? {
-            b'\n' => each(&begun.drain(..).collect::<Vec<u8>>()),
+            b'\n' => each(&std::mem::take(&mut begun)),
             byte => begun.push(byte),
         }
     }

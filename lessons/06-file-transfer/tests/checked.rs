@@ -9,9 +9,13 @@ mod exercise;
 mod solution;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, IoSlice, Read, Write};
+#[cfg(target_os = "linux")]
+use std::io::BufRead;
+use std::io::{self, BufReader, BufWriter, ErrorKind, IoSlice, Read, Write};
 use std::net::TcpStream;
-use std::path::{Component, Path, PathBuf};
+#[cfg(unix)]
+use std::path::Component;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::thread;

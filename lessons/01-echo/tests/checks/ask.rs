@@ -31,6 +31,7 @@ const PART: &str = "Part of an answer is no answer";
 
 const NOBODY_LISTENS: &str = "docs/01-echo.md: Nobody is listening";
 const LEFT: &str = super::LEAVES;
+#[cfg(target_os = "linux")]
 const REACHING: &str = "docs/errors.md: Starting and reaching somebody";
 
 /// 1.2 A client with human errors.

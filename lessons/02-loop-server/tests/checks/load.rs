@@ -75,6 +75,7 @@ impl Load {
         }
     }
 
+    #[cfg(target_os = "linux")]
     /// The source fails, but not before the sink is stuck with what came back.
     pub fn source_fails_later(self, message: &'static str) -> Load {
         Load {

@@ -22,6 +22,7 @@ const AS_IT_COMES: &str = "What a read of `source` gave";
 const WHEN_IT_LIKES: &str = "The server answers when it likes";
 const IDLE: &str = "Does not use the processor";
 const UNCHANGED: &str = "What `source` or `sink` failed with";
+#[cfg(not(windows))]
 const CUT_OFF: &str = "When the server closes or breaks off";
 #[cfg(not(windows))]
 const AT_ONCE: &str = "After any of them it returns at once";

@@ -33,6 +33,7 @@ const SCREEN: &str = "What a write or a flush";
 #[cfg(target_os = "linux")]
 const OTHER: &str = "Any other error of `socket`";
 
+#[cfg(target_os = "linux")]
 const UDP_ERRORS: &str = "docs/errors.md: UDP";
 const BROKEN_PIPE: &str = "docs/errors.md: How to read an error";
 

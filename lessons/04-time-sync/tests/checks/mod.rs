@@ -54,6 +54,7 @@ const REASON: &str = "The reason is up to you";
 const LONGEST: &str = "No answer is longer";
 const OF_A_SERVER: &str = "A datagram that begins with `error: `";
 const RECEIVE_FAILS: &str = "When `recv_from` fails";
+#[cfg(target_os = "linux")]
 const SEND_FAILS: &str = "When `send_to` fails";
 const COUNTED: &str = "Returns when `requests`";
 

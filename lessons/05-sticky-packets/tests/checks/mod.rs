@@ -129,7 +129,7 @@ fn splits_at_once(trial: &Trial, split: Split) -> Step {
                         .breaks(A_MESSAGE)
                         .cause("the \\n is no part of the message");
                 }
-                if number > 0 && came != b"" && *message == "" {
+                if number > 0 && !came.is_empty() && message.is_empty() {
                     return fault
                         .breaks(A_MESSAGE)
                         .cause("the empty message is left out");
