@@ -57,9 +57,9 @@ pub use trial::{Trial, check};
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
     #[cfg(target_os = "linux")]
-    use std::io::{ErrorKind, Read};
+    use std::io::ErrorKind;
+    use std::io::{self, Read, Write};
     #[cfg(target_os = "linux")]
     use std::net::{TcpListener, TcpStream};
     use std::sync::Arc;

@@ -3,7 +3,9 @@
 use assert_cmd::Command;
 use course::PATIENCE;
 use predicates::prelude::PredicateBooleanExt;
-use predicates::str::{contains, starts_with};
+use predicates::str::contains;
+#[cfg(unix)]
+use predicates::str::starts_with;
 
 const COURSE: &str = env!("CARGO_BIN_EXE_course");
 

@@ -116,6 +116,15 @@ impl Way {
     }
 }
 
+/// The other side has finished. Only Linux has an event for that.
+const HANG_UP: PollFlags = {
+    #[cfg(target_os = "linux")]
+    let event = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    let event = PollFlags::HUP;
+    event
+};
+
 pub fn by_poll(terminal: TcpStream, server: TcpStream, bug: Bug) {
     terminal.set_nonblocking(true).expect("it is a socket");
     server.set_nonblocking(true).expect("it is a socket");
@@ -129,7 +138,7 @@ pub fn by_poll(terminal: TcpStream, server: TcpStream, bug: Bug) {
         for (stream, events) in asked {
             // Nobody is asked for nothing: poll would tell of a hang-up again and again.
             let events = if bug == Bug::EndsAtHangUp {
-                events | PollFlags::RDHUP
+                events | HANG_UP
             } else {
                 events
             };
@@ -138,7 +147,7 @@ pub fn by_poll(terminal: TcpStream, server: TcpStream, bug: Bug) {
             }
         }
         let _ = poll(&mut fds, None);
-        let hang_up = |fd: &PollFd| fd.revents().intersects(PollFlags::RDHUP);
+        let hang_up = |fd: &PollFd| fd.revents().intersects(HANG_UP);
         if bug == Bug::EndsAtHangUp && fds.last().is_some_and(hang_up) {
             return;
         }
