@@ -256,6 +256,21 @@ const WRONG_SHOUTS: &[Mistake<Shout>] = &[
         "white space is cut off",
     ),
     (
+        "takes Ctrl-D for the end",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            let mut buffer = [0; 1024];
+            loop {
+                let n = stream.read(&mut buffer)?;
+                if n == 0 || buffer[..n] == [4] {
+                    return Ok(());
+                }
+                stream.write_all(&buffer[..n].to_ascii_uppercase())?;
+            }
+        },
+        "a byte that comes alone",
+    ),
+    (
         "unwraps the text",
         |listener| {
             shout_with(listener, |bytes| {
@@ -1133,6 +1148,43 @@ const WRONG_CLOSES: &[Mistake<ReplyAndClose>] = &[
             Ok(())
         },
         "leaves the client to a thread",
+    ),
+    (
+        "drains before the reply",
+        |mut stream, reply, patience| {
+            read_some(&mut stream)?;
+            stream.set_nonblocking(true)?;
+            while let Ok(1..) = read_some(&mut stream) {}
+            stream.set_nonblocking(false)?;
+            stream.write_all(reply)?;
+            let _ = stream.shutdown(Shutdown::Write);
+            drain(stream, patience);
+            Ok(())
+        },
+        "there is more than one read",
+    ),
+    (
+        "begins to count before the reply",
+        |mut stream, reply, patience| {
+            let deadline = Instant::now() + patience;
+            reply_to(&mut stream, reply)?;
+            let rest = Timed { stream, deadline };
+            let _ = io::copy(&mut rest.take(MIB as u64), &mut io::sink());
+            Ok(())
+        },
+        "the time begins before the whole reply is sent",
+    ),
+    (
+        "closes at once when the reply is empty",
+        |mut stream, reply, patience| {
+            if reply.is_empty() {
+                return read_some(&mut stream).map(|_| ());
+            }
+            reply_to(&mut stream, reply)?;
+            drain(stream, patience);
+            Ok(())
+        },
+        "then the client is told of a reset",
     ),
     (
         "takes only 64 KiB",

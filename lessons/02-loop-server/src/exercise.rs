@@ -25,8 +25,8 @@ use loop_server::contract::LineError; // TooLong, Gone(io::Error)
 /// - When a read or a write fails, it is gone: [`End::Gone`], with that error.
 /// - Either way closes the connection before it accepts the next one.
 /// - Each client that was accepted counts, also one that was gone by then.
-/// - When there were `clients` of them, returns their ends, in their order; `clients` may be any
-///   number, and with 0 nobody is accepted.
+/// - When there were `clients` of them, returns their ends, in their order; with 0 of them nobody is
+///   accepted.
 /// - When `accept` itself fails, there is no client to count: waits a tenth of a second and tries
 ///   again, however often it fails.
 pub fn serve(listener: &TcpListener, clients: usize) -> Vec<End> {

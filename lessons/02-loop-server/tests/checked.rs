@@ -90,6 +90,15 @@ const RIGHT_SERVERS: &[Right<Serve>] = &[
                 .collect()
         },
     ),
+    ("a range, a map and collect", |listener, clients| {
+        let next = |_| loop {
+            match listener.accept() {
+                Ok((mut stream, _)) => break end(echo(&mut stream)),
+                Err(_) => thread::sleep(Duration::from_millis(100)),
+            }
+        };
+        (0..clients).map(next).collect()
+    }),
     (
         "a thread for each conversation, waited for",
         |listener, clients| {
@@ -305,15 +314,6 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
         "before the number is looked at",
     ),
     (
-        "sets memory aside for all",
-        |listener, clients| {
-            let mut ends = Vec::with_capacity(clients);
-            ends.extend(each(listener, clients, |mut stream| end(echo(&mut stream))));
-            ends
-        },
-        "capacity overflow",
-    ),
-    (
         "gives up after five failed accepts",
         |listener, clients| {
             let (mut ends, mut failed) = (Vec::new(), 0);
@@ -362,6 +362,21 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
             ends
         },
         "much shorter than a tenth of a second",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "pauses for a second",
+        |listener, clients| {
+            let mut ends = Vec::new();
+            while ends.len() < clients {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => thread::sleep(Duration::from_secs(1)),
+                }
+            }
+            ends
+        },
+        "the pause is much longer",
     ),
     (
         "pauses for longer each time",
@@ -828,10 +843,10 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
         "the answer has another form",
     ),
     (
-        "counts lines in a byte",
+        "counts lines in two bytes",
         |stream, limit| {
             let mut reader = BufReader::new(&stream);
-            let mut number = 0_u8;
+            let mut number = 0_u16;
             loop {
                 let mut line = read_one(&mut reader, limit)?;
                 if line.is_empty() {
@@ -1636,6 +1651,14 @@ const THROUGH_MISTAKES: &[Mistake<Through>] = &[
             solution::through(stream, &mut source, sink)
         },
         "the sink did not get everything",
+    ),
+    (
+        "loses patience",
+        |stream, source, sink| {
+            stream.set_read_timeout(Some(Duration::from_millis(50)))?;
+            solution::through(stream, source, sink)
+        },
+        "although the server only took its time",
     ),
     (
         "counts twice",

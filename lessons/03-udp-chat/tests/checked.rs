@@ -186,6 +186,39 @@ const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
     ),
     #[cfg(target_os = "linux")]
     (
+        "sends until it works",
+        |socket, datagrams| {
+            let mut tries = 0..2000; // the real mistake has no end
+            each(socket, datagrams, |datagram, sender| {
+                while socket.send_to(datagram, sender).is_err() && tries.next().is_some() {
+                    thread::sleep(Duration::from_millis(5));
+                }
+            });
+        },
+        "send_to is tried again",
+    ),
+    (
+        "gives up after ten errors",
+        |socket, datagrams| {
+            let mut buffer = vec![0; 65_507];
+            let (mut answered, mut errors) = (0, 0);
+            while answered < datagrams && errors < 10 {
+                match socket.recv_from(&mut buffer) {
+                    Ok((n, sender)) => {
+                        let _ = socket.send_to(&buffer[..n], sender);
+                        answered += 1;
+                    }
+                    Err(_) => {
+                        errors += 1;
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                }
+            }
+        },
+        "an error of recv_from ends the loop",
+    ),
+    #[cfg(target_os = "linux")]
+    (
         "knows only timeouts",
         |socket, datagrams| {
             let mut buffer = vec![0; 65_507];
@@ -693,7 +726,7 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
     (
         "waits for half the time",
         |contact, texts, timeout| solution::converse(contact, texts, timeout / 2),
-        "the text is given up too early",
+        "a text is given up too early",
     ),
     (
         "has no timeout",
@@ -743,6 +776,24 @@ const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
                 let answer = exchange(&socket, text, timeout)?;
                 open = Some(socket);
                 Ok(answer)
+            })
+        },
+        "an answer to an earlier text is taken",
+    ),
+    (
+        "takes two sockets by turns",
+        |contact, texts, timeout| {
+            let two = [socket_for(contact), socket_for(contact)];
+            let mut turn = 0;
+            for_each(texts, |text| {
+                turn += 1;
+                let Ok(socket) = &two[turn % 2] else {
+                    return Err(ErrorKind::AddrInUse.into());
+                };
+                socket.set_nonblocking(true)?;
+                while receive(socket).is_ok() {}
+                socket.set_nonblocking(false)?;
+                exchange(socket, text, timeout)
             })
         },
         "an answer to an earlier text is taken",
@@ -1410,6 +1461,58 @@ const WATCH_MISTAKES: &[Mistake<Watch>] = &[
             Err(ErrorKind::TimedOut.into())
         },
         "the last receive gets the whole patience",
+    ),
+    (
+        "does not take the empty text for a sign of life",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            let mut deadline = Instant::now() + patience;
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                socket.set_read_timeout(Some(left))?;
+                let Ok((n, sender)) = socket.recv_from(&mut buffer) else {
+                    continue;
+                };
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" => return Ok(shown),
+                    text => {
+                        writeln!(screen, "{}", harmless(text)?)?;
+                        screen.flush()?;
+                        shown += 1;
+                        if !text.is_empty() {
+                            deadline = Instant::now() + patience;
+                        }
+                    }
+                }
+            }
+        },
+        "it is one limit for all of them",
+    ),
+    (
+        "cuts a byte order mark off",
+        |socket, friend, screen, patience| {
+            let line =
+                |bytes: &[u8]| harmless(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes));
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a byte order mark is cut off",
+    ),
+    (
+        "replaces the tags of plane 14",
+        |socket, friend, screen, patience| {
+            let line = |bytes: &[u8]| {
+                let text = String::from_utf8_lossy(bytes);
+                let tag = |c: char| ('\u{e0020}'..='\u{e007f}').contains(&c);
+                Ok(replace(&text, |c| c.is_control() || misleads(c) || tag(c)))
+            };
+            window(socket, screen, patience, |sender| sender == friend, line)
+        },
+        "a character is replaced that the contract does not name",
     ),
     (
         "replaces private characters",

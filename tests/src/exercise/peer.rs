@@ -1,5 +1,6 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -82,10 +83,15 @@ impl Peer {
             sender.map_err(|e| Fault::new(format!("the check could not clone its socket: {e}")))?;
         let _ = sender.set_write_timeout(Some(self.patience.left()));
         self.note(bytes);
+        let notes = Arc::clone(&self.patience.notes);
         thread::scope(|scope| {
             scope.spawn(move || {
                 // If this fails, too little comes back, and that is reported.
-                let _ = sender.write_all(bytes);
+                if let Err(error) = sender.write_all(bytes)
+                    && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+                {
+                    notes.ran_out();
+                }
                 let _ = sender.shutdown(Shutdown::Write);
             });
             self.read_to_end(limit)

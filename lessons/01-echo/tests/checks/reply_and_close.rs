@@ -30,17 +30,25 @@ const HALF_CLOSE: &str = "docs/socket-calls.md: Half-close";
 pub fn reply_and_close(function: ReplyAndClose) -> Verdict {
     check(move |trial| {
         let patient = Patient::start(trial, function).read(LEAVES)?;
+        let mut slow = start(trial, function, &HUGE, Duration::from_secs(1))?;
+        slow.0.send(b"request")?;
+        let slow_since = Instant::now();
         the_reply_arrives(trial, function).read(LEAVES)?;
         reads_once(trial, function).read(LEAVES)?;
         takes_so_much(trial, function).read(LEAVES)?;
         does_not_stay_for_ever(trial, function).read(DEADLINES)?;
         tells_errors_apart(trial, function).read(LEAVES)?;
         does_not_begin_again(trial, function).read(DEADLINES)?;
-        patient.goes_on().read(LEAVES)
+        patient.goes_on().read(LEAVES)?;
+        begins_behind_the_reply(slow, slow_since).read(DEADLINES)
     })
 }
 
 type CloseAttempt = Attempt<io::Result<()>>;
+/// The client's side, and the function at work.
+type Closed = (Peer, CloseAttempt);
+
+static HUGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
 
 static LONG: LazyLock<Vec<u8>> = LazyLock::new(|| (0..=250).cycle().take(50_000).collect());
 
@@ -52,7 +60,7 @@ fn start(
     function: ReplyAndClose,
     reply: &'static [u8],
     patience: Duration,
-) -> Step<(Peer, CloseAttempt)> {
+) -> Step<Closed> {
     let (client, stream) = trial.pair_with_buffers(SMALL)?;
     Ok((
         client,
@@ -134,6 +142,12 @@ fn the_reply_arrives(trial: &Trial, function: ReplyAndClose) -> Step {
         finish(client, &attempt)?;
     }
 
+    // A reply of no bytes.
+    let (mut client, attempt) = start(trial, function, b"", AMPLE)?;
+    client.send(&[b'r'; 9000])?;
+    expect_reply(&mut client, b"").when("the reply was empty, the request had 9000 bytes")?;
+    finish(client, &attempt).when("the reply was empty")?;
+
     // A client that has finished before it gets anything.
     let (mut client, attempt) = start(trial, function, b"reply", AMPLE)?;
     client.half_close()?;
@@ -183,7 +197,6 @@ fn first_byte(client: &mut Peer, request: usize) -> Step {
 
 /// While the function is stuck in its reply, what lies unread in its socket can be counted.
 fn reads_once(trial: &Trial, function: ReplyAndClose) -> Step {
-    static HUGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
     const SENT: usize = 5000;
     let (mut client, stream) = trial.pair_with_buffers(SMALL)?;
     let ours = |e: io::Error| Fault::new(format!("the check could not look: {e}"));
@@ -193,7 +206,10 @@ fn reads_once(trial: &Trial, function: ReplyAndClose) -> Step {
     while window.peek(&mut buffer).map_err(ours)? < SENT {} // it is on its way
     let attempt = trial.start(move || function(stream, &HUGE, AMPLE));
     first_byte(&mut client, SENT)?;
-    let taken = SENT - window.peek(&mut buffer).map_err(ours)?;
+    // The function is stuck in its write, so this timeout is not its own.
+    let _ = window.set_read_timeout(Some(Duration::from_millis(1)));
+    let taken = SENT - window.peek(&mut buffer).unwrap_or(0);
+    let _ = window.set_read_timeout(None);
     drop(window);
     let mut reply = client.read_to_end(2 * HUGE.len()).breaks(ENDS)?;
     reply.push(b'x'); // the first one
@@ -243,7 +259,8 @@ impl Patient {
             .when(what)
             .cause("the function waits for a fixed time, or leaves the client to a thread")
             .breaks(STAYS)?;
-        for _ in 0..5000 {
+        for _ in 0..400 {
+            thread::sleep(Duration::from_millis(1)); // the client's pace
             self.client
                 .send(b"r")
                 .when("the client went on sending after the reply, a byte at a time")
@@ -360,6 +377,24 @@ fn does_not_begin_again(trial: &Trial, function: ReplyAndClose) -> Step {
     })
 }
 
+/// A client that takes its reply after more time than the patience, which begins behind the reply.
+fn begins_behind_the_reply((mut client, attempt): Closed, since: Instant) -> Step {
+    let what = "the client took a second to read the reply of 8 MiB; 0.2 s later, while the client \
+        was there and the patience was 1 s";
+    let silence = Duration::from_millis(1200);
+    thread::sleep(silence.saturating_sub(since.elapsed())); // the client's pace
+    client.expect(&HUGE, WHOLE).breaks(ARRIVES)?;
+    thread::sleep(Duration::from_millis(200)); // the client's pace
+    if let Err(fault) = attempt.still_runs() {
+        return Err(fault
+            .when(what)
+            .late()
+            .cause("the time begins before the whole reply is sent")
+            .breaks(STAYS));
+    }
+    finish(client, &attempt)
+}
+
 /// Whoever has dropped a connection answers what still comes with a reset.
 fn is_dropped(client: &Peer, what: &str) -> Step {
     let _ = client.stream().set_nonblocking(true);
@@ -394,7 +429,6 @@ fn tells_errors_apart(trial: &Trial, function: ReplyAndClose) -> Step {
         "the client reset the connection instead of a request",
     )?;
 
-    static HUGE: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'x'; 8 << 20]);
     let (mut client, attempt) = start(trial, function, &HUGE, AMPLE)?;
     client.send(b"request")?;
     client.expect(b"xxxxx", WHOLE)?;

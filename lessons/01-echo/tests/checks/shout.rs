@@ -29,9 +29,9 @@ pub fn shout(shout: Shout) -> Verdict {
     check(move |trial| {
         let silent = Silent::start(trial, shout).read(READ_THE_CODE)?;
         answers_each_piece(trial, shout).read(READ_THE_CODE)?;
+        answers_at_once(trial, shout).read(READ_THE_CODE)?;
         shouts_bytes(trial, shout).read(READ_THE_CODE)?;
         takes_any_number(trial, shout).read(READ_THE_CODE)?;
-        answers_at_once(trial, shout).read(READ_THE_CODE)?;
         reports_a_reset(trial, shout).breaks(ERRORS).read(LEAVES)?;
         reports_a_failing_accept(trial, shout)
             .breaks(ERRORS)
@@ -138,6 +138,13 @@ fn shouts_bytes(trial: &Trial, shout: Shout) -> Step {
         .expect(&bytes.to_ascii_uppercase(), CHANGED)
         .cause("the bytes are taken for text: not every byte is part of a character")
         .breaks(NOT_TEXT)?;
+    for byte in &bytes {
+        client.send(&[*byte])?;
+        client
+            .expect(&[byte.to_ascii_uppercase()], CHANGED)
+            .cause("a byte that comes alone is taken for something else, such as the end")
+            .breaks(LETTERS)?;
+    }
     client.dribble("世".as_bytes(), Duration::from_millis(5))?;
     client
         .expect("世".as_bytes(), CHANGED)

@@ -222,7 +222,11 @@ fn leaves_the_rest_in_the_source(trial: &Trial, function: Through) -> Step {
     }
     drop(window);
     for piece in load.pieces() {
-        server.send(piece).when(WHAT).breaks(WHEN_IT_LIKES)?;
+        server
+            .send(piece)
+            .when(WHAT)
+            .cause("the function has given up, or closed, although the server only took its time")
+            .breaks(WHEN_IT_LIKES)?;
     }
     drop(server);
     all_is_back(&attempt, &load, WHAT)

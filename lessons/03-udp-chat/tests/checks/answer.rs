@@ -231,9 +231,9 @@ fn goes_on_after_errors(trial: &Trial, answer: Answer) -> Step {
         let mut gone = trial.correspondent()?;
         gone.send_to(format!("I leave, {number}").as_bytes(), addr)?;
     }
-    let _ = socket.set_read_timeout(Some(Duration::from_millis(20)));
+    let _ = socket.set_read_timeout(Some(Duration::from_millis(1)));
     let attempt = trial.start(move || answer(&socket, 4));
-    let _ = attempt.expect_idle(Duration::from_millis(120));
+    let _ = attempt.expect_idle(Duration::from_millis(300));
     let what = "three had written and gone, and recv_from had failed with a timeout";
     let asked = asks(&mut alice, b"hello", addr);
     asked.when(what).cause(RECEIVE).breaks(RECEIVE_FAILS)?;
@@ -274,7 +274,16 @@ fn goes_on_after_errors(trial: &Trial, answer: Answer) -> Step {
         let what = "send_to failed (the check had shut the socket's sending half down)";
         for number in 1..=3 {
             alice.send_to(b"hello", addr)?;
-            while window.peek_from(&mut [0]).is_ok() && !attempt.has_ended() {} // until it is received
+            let (since, patience) = (Instant::now(), trial.patience());
+            while window.peek_from(&mut [0]).is_ok() && !attempt.has_ended() {
+                if since.elapsed() > patience {
+                    let what = format!("{what}: datagram {number} is not received");
+                    return Err(Fault::new(what)
+                        .late()
+                        .cause("send_to is tried again until it works")
+                        .breaks(SEND_FAILS));
+                }
+            }
             if number < 3 {
                 let _ = attempt.expect_idle(Duration::from_millis(50));
                 attempt

@@ -339,7 +339,7 @@ fn keeps_strangers_out(trial: &Trial, watch: Watch) -> Step {
 }
 
 /// What the friend writes, what shows, and what is wrong if something else does.
-const TEXTS: [(&[u8], &str, &str, &str); 12] = [
+const TEXTS: [(&[u8], &str, &str, &str); 13] = [
     (
         "世界, é, 👩\u{200d}🔬, 'single' and \"double\" \\ back".as_bytes(),
         "世界, é, 👩\u{200d}🔬, 'single' and \"double\" \\ back",
@@ -403,6 +403,12 @@ const TEXTS: [(&[u8], &str, &str, &str); 12] = [
         "bytes that are not UTF-8 are taken for characters one by one",
         NOT_UTF_8,
     ),
+    (
+        "\u{feff}hello".as_bytes(),
+        "\u{feff}hello",
+        "a byte order mark is cut off",
+        AS_IT_IS,
+    ),
     (b"\n", "\\u{a}", "the text is trimmed", CONTROL),
     (
         b"q\n",
@@ -435,10 +441,12 @@ fn is_replaced(c: char) -> bool {
         || ('\u{2066}'..='\u{2069}').contains(&c)
 }
 
-/// Every character of the first plane, and one of each block of 256 beyond.
+/// Every character of the first two planes and of the beginning of plane 14, and one of each block
+/// of 256 of the others.
 fn shows_every_other_character(trial: &Trial, watch: Watch) -> Step {
-    let beyond = ('\u{10000}'..=char::MAX).step_by(256);
-    let all: Vec<char> = ('\0'..='\u{ffff}').chain(beyond).collect();
+    let tags = '\u{e0000}'..='\u{e01ff}';
+    let beyond = ('\u{20000}'..=char::MAX).step_by(256);
+    let all: Vec<char> = ('\0'..='\u{1ffff}').chain(tags).chain(beyond).collect();
     let mut window = Window::open(trial, watch, AMPLE)?;
     let mut texts = 0;
     for some in all.chunks(10_000) {
@@ -485,19 +493,21 @@ fn waits_for_the_friend(trial: &Trial, watch: Watch) -> Step {
     const PATIENCE: Duration = Duration::from_millis(400);
     const GAP: Duration = Duration::from_millis(150);
     trial.at_pace(PATIENCE / 2, |pace| {
-        let what = "the patience was 0.4 s, the friend wrote four texts, one every 0.15 s";
+        let what = "the patience was 0.4 s, the friend wrote five texts, one every 0.15 s, three of them \
+            empty";
         let mut window = Window::open(trial, watch, PATIENCE)?;
         let mut last = Instant::now();
-        for number in 0..4 {
+        for number in 0..5 {
             if number > 0 {
                 thread::sleep(GAP); // the pace of the friend
             }
-            window.friend_writes(b"I am slow")?;
+            let text = ["I am slow", "", "", "", "I am slow"][number];
+            window.friend_writes(text.as_bytes())?;
             pace.beat();
             last = Instant::now();
-            window.expect("I am slow", what).cause(
+            window.expect(text, what).cause(
                 "the time does not begin anew with each text of the friend: it is one limit for \
-                 all of them together",
+                 all of them together, or the empty one does not count",
             )?;
         }
         let since = last;
