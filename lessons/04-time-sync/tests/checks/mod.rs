@@ -735,10 +735,11 @@ fn takes_any_answer(trial: &Trial, poll: Poll) -> Step {
 }
 
 fn waits_idle(trial: &Trial, poll: Poll) -> Step {
-    const SECOND: Duration = Duration::from_secs(1);
+    /// Long enough to look at both, and soon over.
+    const BEAT: Duration = Duration::from_secs(3);
     const SPINS: &str = "the socket, or the clock, is asked again and again instead of waited for";
     let mut server = correspondent(trial)?;
-    let attempt = timed(trial, poll, server.addr(), 2, SECOND, SECOND);
+    let attempt = timed(trial, poll, server.addr(), 2, BEAT, BEAT);
     let client = question(&server)?;
     let idle = attempt.expect_idle(Duration::from_millis(80));
     idle.when("while you waited for an answer")
@@ -752,11 +753,12 @@ fn waits_idle(trial: &Trial, poll: Poll) -> Step {
         .breaks(IDLE)
         .cause(SPINS)
         .read(READ_THE_CODE)?;
-    let client = question(&server)?;
-    server.send_to(b"noon", client)?;
-    attempt.result().breaks(RETURNS).read(READ_THE_CODE)?;
     Ok(())
 }
+
+/// The timeout of scenes in which nobody answers, and how often strangers write in them.
+const TIMEOUT: Duration = Duration::from_millis(100);
+const STRANGERS: Duration = Duration::from_millis(5);
 
 /// Asks nobody who answers once, with a timeout of 0.1 s and a beat of 30 s.
 fn ask_in_vain(
@@ -765,7 +767,6 @@ fn ask_in_vain(
     cause: &str,
     meanwhile: impl FnOnce(SocketAddr) -> Step<Option<Strangers>>,
 ) -> Step {
-    const TIMEOUT: Duration = Duration::from_millis(100);
     let limit = trial.limit(Duration::from_secs(1));
     let silent = correspondent(trial)?;
     let since = Instant::now();
@@ -826,11 +827,18 @@ fn gives_time_to_answer(trial: &Trial, poll: Poll) -> Step {
 fn ends_whatever_strangers_send(trial: &Trial, poll: Poll) -> Step {
     const ANEW: &str = "each datagram of a stranger starts the timeout anew: what counts is one \
         deadline for the question";
-    ask_in_vain(trial, poll, ANEW, |client| {
-        trial.strangers(client, Duration::from_millis(10)).map(Some)
-    })
-    .when("strangers wrote to you every 10 ms")
-    .read(READ_THE_CODE)
+    // Where the strangers themselves stall for as long as the timeout, nothing is learnt.
+    let scene = trial.at_pace(TIMEOUT / 2, |pace| {
+        pace.restart();
+        let scene = ask_in_vain(trial, poll, ANEW, |client| {
+            trial.strangers(client, STRANGERS).map(Some)
+        });
+        pace.restart();
+        scene
+    });
+    scene
+        .when("strangers wrote to you all the time")
+        .read(READ_THE_CODE)
 }
 
 fn hears_errors(trial: &Trial, poll: Poll) -> Step {
@@ -1464,23 +1472,26 @@ fn takes_every_time(trial: &Trial, find: FindOffset) -> Step {
 }
 
 fn waits_no_longer_for_strangers(trial: &Trial, find: FindOffset) -> Step {
-    const TIMEOUT: Duration = Duration::from_millis(100);
     const ANEW: &str = "each datagram of a stranger starts the timeout anew: what counts is one \
         deadline for the question";
-    let limit = trial.limit(Duration::from_secs(1));
-    let server = correspondent(trial)?;
-    let (addr, since) = (server.addr(), Instant::now());
-    let attempt = trial.start(move || find(addr, 1, TIMEOUT));
-    let client = expect_question(&server, SECONDS, "one question should come");
-    let _strangers = trial.strangers(client.breaks(ASKS)?, Duration::from_millis(10))?;
-    let what = "the timeout was 0.1 s, the server did not answer, and strangers wrote every 10 ms";
-    let offset = attempt.result_by(&limit, since);
-    match offset.when(what).breaks(ITS_ANSWER).cause(ANEW)? {
-        None => Ok(()),
-        Some(offset) => Err(Fault::new(format!("{what}: expected None, got {offset:?}"))
-            .breaks(ITS_ANSWER)
-            .cause("a datagram of somebody else is taken for the answer")),
-    }
+    trial.at_pace(TIMEOUT / 2, |pace| {
+        let limit = trial.limit(Duration::from_secs(1));
+        let server = correspondent(trial)?;
+        let (addr, since) = (server.addr(), Instant::now());
+        let attempt = trial.start(move || find(addr, 1, TIMEOUT));
+        let client = expect_question(&server, SECONDS, "one question should come");
+        let _strangers = trial.strangers(client.breaks(ASKS)?, STRANGERS)?;
+        let what =
+            "the timeout was 0.1 s, the server did not answer, and strangers wrote all the time";
+        let offset = attempt.result_by(&limit, since);
+        pace.restart();
+        match offset.when(what).breaks(ITS_ANSWER).cause(ANEW)? {
+            None => Ok(()),
+            Some(offset) => Err(Fault::new(format!("{what}: expected None, got {offset:?}"))
+                .breaks(ITS_ANSWER)
+                .cause("a datagram of somebody else is taken for the answer")),
+        }
+    })
 }
 
 fn hears_that_nobody_is_there(trial: &Trial, find: FindOffset) -> Step {

@@ -431,6 +431,7 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
         } = start_asking(trial, ask_all, &questions)?;
         for (number, (question, answer)) in questions.iter().zip(&answers).enumerate() {
             expect_question(&mut server, question, number)?;
+            pace.restart();
             let answer = framed(answer);
             let cuts: Vec<usize> = [0, 1, 3, answer.len() - 1, answer.len()].into();
             let mut from = 0;
@@ -440,7 +441,7 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
                     server.wait_until_read(&theirs);
                 }
                 from = from.max(to);
-                pace.beat();
+                pace.restart();
                 if from < answer.len() {
                     expect_no_question(&server, question, from, pace)?;
                 }
