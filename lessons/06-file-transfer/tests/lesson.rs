@@ -2,7 +2,7 @@
 
 mod checked;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -14,6 +14,7 @@ use assert_cmd::Command;
 use course::{PATIENCE, Server, accept, connect, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, ends_with, starts_with};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_file-server");
@@ -569,13 +570,24 @@ fn a_sender_that_dribbles_is_dropped() {
     still_serves(&server, inbox.path());
 }
 
+fn connect_with_small_buffers(addr: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None);
+    let socket = socket.expect("the system has sockets");
+    let set = socket.set_recv_buffer_size(64 * 1024);
+    set.expect("a socket takes SO_RCVBUF");
+    let connected = socket.connect(&addr.into());
+    connected.expect("the server listens");
+    socket.into()
+}
+
 #[test]
 fn a_receiver_that_never_reads_is_dropped() {
     let (outbox, inbox) = (folder(), folder());
     let file = outbox.path().join("big");
     let bytes = file_of(20_000_000, &file);
     let server = Server::start(SERVER, &["send", text(&file), "--timeout", "2"]);
-    let stream = connect(server.addr());
+    // However much this machine's buffers could hold, these hold little.
+    let stream = connect_with_small_buffers(server.addr());
     server.wait_for_stderr(TOO_SLOW);
     drop(stream);
     let receive = ["receive", "--dir", text(inbox.path())];
@@ -585,17 +597,19 @@ fn a_receiver_that_never_reads_is_dropped() {
 
 #[test]
 fn a_receiver_may_wait_for_its_disk() {
+    // 200 MiB of zeros that take no room on the disk: the sender waits 20 s more than its 2 s.
+    const SIZE: u64 = 200 << 20;
     let outbox = folder();
-    let file = outbox.path().join("big");
-    file_of(20_000_000, &file);
-    let server = Server::start(SERVER, &["send", text(&file), "--timeout", "2"]);
+    let path = outbox.path().join("big");
+    let file = File::create(&path).expect("the folder can be written to");
+    file.set_len(SIZE).expect("the file can be made longer");
+    let server = Server::start(SERVER, &["send", text(&path), "--timeout", "2"]);
     let mut stream = connect(server.addr());
-    let mut received = Vec::new();
-    let read = stream.read_to_end(&mut received);
+    let read = io::copy(&mut stream, &mut io::sink());
     read.expect("the server says that it has finished");
     thread::sleep(Duration::from_millis(2500)); // our slow disk
     drop(stream);
-    server.wait_for_stdout("sent big: 20000000 bytes");
+    server.wait_for_stdout(&format!("sent big: {SIZE} bytes"));
 }
 
 #[test]
