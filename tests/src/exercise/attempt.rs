@@ -113,14 +113,6 @@ impl<T> Attempt<T> {
     }
 }
 
-impl<T> Attempt<T> {
-    /// How often the thread in which the function was called has begun to wait for something, so far:
-    /// once for each pause, and for each call that blocked. Only Linux tells.
-    pub fn waits(&self) -> Option<u64> {
-        self.thread.as_ref().and_then(Thread::waits)
-    }
-}
-
 /// Where Linux tells what a thread is doing.
 pub(super) struct Thread(PathBuf);
 
@@ -128,15 +120,6 @@ impl Thread {
     pub(super) fn this() -> Option<Thread> {
         let thread = fs::read_link("/proc/thread-self").ok()?;
         Some(Thread(Path::new("/proc").join(thread)))
-    }
-
-    /// How often it has given up the processor to wait for something.
-    fn waits(&self) -> Option<u64> {
-        let text = fs::read_to_string(self.0.with_file_name("status")).ok()?;
-        let count = text
-            .lines()
-            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
-        count.trim().parse().ok()
     }
 
     /// Whether it waits for something other than a processor.

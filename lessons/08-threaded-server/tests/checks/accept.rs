@@ -34,10 +34,10 @@ fn survives<T: Send + 'static>(
     // A non-blocking listener to which nobody connects: each accept fails with WouldBlock.
     switch.set_nonblocking(true).map_err(ours)?;
     let attempt = trial.start(move || function(&listener));
-    let (started, before) = (Instant::now(), attempt.waits());
+    let (started, before) = (Instant::now(), attempt.pauses());
     let idle = attempt.expect_idle(Duration::from_millis(800));
     let pauses = attempt
-        .waits()
+        .pauses()
         .zip(before)
         .map(|(after, before)| after - before);
     let a_second = pauses.map(|n| n as f64 / started.elapsed().as_secs_f64());
