@@ -55,8 +55,8 @@ pub fn log_in(stream: TcpStream, key: &[u8]) -> io::Result<bool> {
 /// - Any other 32 bytes are a wrong answer, whether it is asked about them or not.
 /// - If the answer is right, sends `welcome\n`; the result is `Ok(())`.
 /// - If it is not, sends nothing, not even a reason.
-/// - `limit`, which is not zero, is the time from `accept` until the answer is whole, whatever the
-///   client does in it; when it is over, the client is refused at once.
+/// - `limit`, from a millisecond to an hour, is the time from `accept` until the answer is whole,
+///   whatever the client does in it; when it is over, the client is refused at once.
 /// - When `accept` itself fails, there is no client to count: waits a tenth of a second and tries
 ///   again, however often it fails.
 ///
@@ -94,8 +94,8 @@ pub fn check_clients(
 /// - The client sends no proof before the server's was right.
 /// - Only [`Secret::accepts`] says whether a proof is right, because it compares in constant time.
 /// - The bytes may come in pieces.
-/// - `limit`, which is not zero, is the time for all of it together, from the call; when it is over,
-///   the function returns at once.
+/// - `limit`, from a millisecond to an hour, is the time for all of it together, from the call; when
+///   it is over, the function returns at once.
 /// - Returns `Ok(())` when the other side has proved that it knows the key; the client, when
 ///   `welcome\n` has come as well.
 ///

@@ -436,6 +436,31 @@ const WRONG_LOG_INS: &[Mistake<LogIn>] = &[
         },
         "the eighth byte is taken for the end",
     ),
+    (
+        "takes a reset inside the nonce for a rejection",
+        |mut stream, key| {
+            let nonce = match nonce(&mut stream) {
+                Err(e) if e.kind() != ErrorKind::UnexpectedEof => return Ok(false),
+                nonce => nonce?,
+            };
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            reply(stream)
+        },
+        "a read that fails is no rejection",
+    ),
+    (
+        "judges what had come before a reset",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            let mut reply = Vec::new();
+            match stream.take(9).read_to_end(&mut reply) {
+                Err(e) if reply.is_empty() => Err(e),
+                _ => judge(&reply),
+            }
+        },
+        "a read that fails is no rejection and no end",
+    ),
 ];
 
 fn nonce(stream: &mut TcpStream) -> io::Result<[u8; NONCE_LEN]> {
@@ -1014,6 +1039,48 @@ const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
         },
         "the welcome is 'welcome\\n'",
     ),
+    (
+        "has a store of 64 nonces",
+        |listener, clients, key, limit| {
+            let nonces: Vec<_> = (0..64).map(|_| fresh()).collect();
+            let mut nonces = nonces.iter().cycle();
+            each(listener, clients, limit, |stream, deadline| {
+                ask(stream, key, nonces.next().unwrap(), deadline)
+            })
+        },
+        "the nonce is made once",
+    ),
+    (
+        "leaves out spaces and line ends",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |mut stream, deadline| {
+                let nonce = fresh();
+                stream.write_all(&nonce).map_err(Refusal::Gone)?;
+                let mut answer = Vec::new();
+                while answer.len() < ANSWER_LEN {
+                    let mut byte = [0];
+                    read_exact_by(stream, &mut byte, deadline).map_err(explain)?;
+                    answer.extend(byte.iter().filter(|byte| !byte.is_ascii_whitespace()));
+                }
+                let answer = answer.try_into().unwrap();
+                welcome(stream, key.accepts(&nonce, &answer))
+            })
+        },
+        "or the end of the answer is not seen",
+    ),
+    (
+        "takes what the client sends for its own nonce",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |mut stream, deadline| {
+                let mut nonce = fresh();
+                stream.write_all(&nonce).map_err(Refusal::Gone)?;
+                nonce[NONCE_LEN - 1] = 0;
+                let answer = answer(stream, deadline)?;
+                welcome(stream, key.accepts(&nonce, &answer))
+            })
+        },
+        "one read is taken for the whole answer",
+    ),
 ];
 
 /// The connection loop, which is right.
@@ -1563,6 +1630,68 @@ const WRONG_MUTUALS: &[Mistake<Mutual>] = &[
             server: solution::mutual_server,
         },
         "a timeout of a socket is WouldBlock on Unix",
+    ),
+    (
+        "averages the nonces",
+        by!(|c, s| roles(each_byte(c, s, |c, s| c.midpoint(s)))),
+        "a nonce is shortened",
+    ),
+    (
+        "both send the nonce before the proof",
+        Mutual {
+            client: |mut stream, key, limit| {
+                let deadline = Instant::now() + limit;
+                let ours = fresh();
+                stream.write_all(&ours).map_err(explain)?;
+                let theirs = get(&stream, deadline)?;
+                let proof = answer(&stream, deadline)?;
+                let (from_server, from_client) = RIGHT(&ours, &theirs);
+                if !key.accepts(&from_server, &proof) {
+                    return Err(Refusal::WrongAnswer);
+                }
+                stream
+                    .write_all(&key.answer(&from_client))
+                    .map_err(explain)?;
+                expect_welcome(&stream, deadline)
+            },
+            server: |mut stream, key, limit| {
+                let deadline = Instant::now() + limit;
+                let (theirs, ours) = (get(&stream, deadline)?, fresh());
+                let (from_server, from_client) = RIGHT(&theirs, &ours);
+                let proof = key.answer(&from_server);
+                stream
+                    .write_all(&[&ours, &proof[..]].concat())
+                    .map_err(explain)?;
+                let proof = answer(&stream, deadline)?;
+                welcome(&stream, key.accepts(&from_client, &proof))
+            },
+        },
+        "the server sends its nonce before its proof",
+    ),
+    (
+        "names only the sums of the nonces",
+        by!(|c, s| {
+            let sum = |nonce: &[u8]| nonce.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+            roles([sum(c).to_be_bytes(), sum(s).to_be_bytes()].concat())
+        }),
+        "a nonce is shortened",
+    ),
+    (
+        "takes the nonces for numbers of 128 bits",
+        by!(|c, s| {
+            let number = |nonce: &[u8; NONCE_LEN]| {
+                let (high, low) = nonce.split_at(16);
+                let number = |bytes: &[u8]| u128::from_be_bytes(bytes.try_into().unwrap());
+                number(high).wrapping_add(number(low))
+            };
+            roles([number(c).to_be_bytes(), number(s).to_be_bytes()].concat())
+        }),
+        "a nonce is shortened",
+    ),
+    (
+        "takes the smaller nonce in each place",
+        by!(|c, s| roles(each_byte(c, s, Ord::min))),
+        "the two nonces are mixed into one value",
     ),
 ];
 

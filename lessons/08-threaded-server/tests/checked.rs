@@ -394,6 +394,43 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
         },
         "join gives an error where the thread has panicked",
     ),
+    (
+        "counts only panics that tell why",
+        |listener, clients, handle| {
+            let threads = (0..clients).map(|_| spawn(&handle, accept(listener)));
+            let threads: Vec<_> = threads.collect();
+            let ended = threads.into_iter().map(JoinHandle::join);
+            ended
+                .filter_map(Result::err)
+                .filter(|why| why.is::<&str>() && why.is::<String>())
+                .count()
+        },
+        "join gives an error where the thread has panicked",
+    ),
+    (
+        "has sixty threads for all",
+        |listener, clients, handle| {
+            let at_work = Arc::new((Mutex::new(0), Condvar::new()));
+            let threads = (0..clients).map(|_| {
+                let count = at_work.0.lock().unwrap();
+                let mut count = at_work.1.wait_while(count, |count| *count >= 60).unwrap();
+                *count += 1;
+                let (stream, handle) = (accept(listener), Arc::clone(&handle));
+                let at_work = Arc::clone(&at_work);
+                thread::spawn(move || {
+                    let handled = panic::catch_unwind(AssertUnwindSafe(|| handle(stream)));
+                    *at_work.0.lock().unwrap() -= 1;
+                    at_work.1.notify_all();
+                    if let Err(why) = handled {
+                        panic::resume_unwind(why);
+                    }
+                })
+            });
+            let threads = threads.collect();
+            join_all(threads)
+        },
+        "only so many threads are there",
+    ),
 ];
 
 /// All the mistakes together need more open files than many systems allow by default.
@@ -868,6 +905,57 @@ const WRONG_LIMITS: &[Mistake<ServeAtMost>] = &[
             turned_away
         },
         "the threads are not joined before the function returns",
+    ),
+    (
+        "counts places in 32 bits",
+        |listener, clients, places, handle| {
+            let taken = Arc::new(AtomicUsize::new(0));
+            admit(listener, clients, || {
+                if taken.load(Ordering::SeqCst) as i32 >= places as i32 {
+                    return None;
+                }
+                taken.fetch_add(1, Ordering::SeqCst);
+                let (guard, handle) = (Guard(Arc::clone(&taken)), Arc::clone(&handle));
+                Some(Box::new(move |stream| {
+                    let _guard = guard;
+                    handle(stream);
+                }))
+            })
+        },
+        "the comparison is off by one, or a place is taken and not used",
+    ),
+    (
+        "turns away with a word too many",
+        |listener, clients, places, handle| {
+            turn_away(listener, clients, places, &handle, |mut stream| {
+                let _ = stream.write_all(b"server full\nplease try again\n");
+            })
+        },
+        "the words differ",
+    ),
+    (
+        "lets the handler tell that the server is full",
+        |listener, clients, places, handle| {
+            let at_work = Arc::new(AtomicUsize::new(0));
+            let (mut threads, mut turned_away) = (Vec::new(), 0);
+            while threads.len() < clients + turned_away {
+                let mut stream = accept(listener);
+                let full = at_work.load(Ordering::SeqCst) >= places;
+                turned_away += usize::from(full);
+                at_work.fetch_add(1, Ordering::SeqCst);
+                let (guard, handle) = (Guard(Arc::clone(&at_work)), Arc::clone(&handle));
+                threads.push(thread::spawn(move || {
+                    let _guard = guard;
+                    if full {
+                        let _ = stream.write_all(FULL);
+                    }
+                    handle(stream);
+                }));
+            }
+            join_all(threads);
+            turned_away
+        },
+        "a client that finds no place is kept waiting",
     ),
 ];
 
@@ -1415,6 +1503,7 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                         let (number, rest) = line.split_at(2);
                         for piece in [number, rest] {
                             right_say(room, from, piece);
+                            thread::yield_now();
                         }
                     },
                     ..RIGHT
@@ -1455,7 +1544,7 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                 listener,
                 clients,
                 Way {
-                    greet: |stream| stream.set_write_timeout(Some(Duration::from_millis(20))),
+                    greet: |stream| stream.set_write_timeout(Some(Duration::from_millis(120))),
                     ..RIGHT
                 },
             );
@@ -1577,6 +1666,83 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
             });
         },
         "no pause before the next accept",
+    ),
+    (
+        "has queues for 85 lines",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    waiting: 85,
+                    ..RIGHT
+                },
+            );
+        },
+        "the queue is shorter",
+    ),
+    (
+        "sends the first line of a talk to all but the first",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    say: |room, from, line| {
+                        let first = if from == 2 { 1 } else { from };
+                        if line.len() > 1000 || from != 2 {
+                            right_say(room, from, line);
+                        } else {
+                            right_say(room, first, line);
+                        }
+                    },
+                    ..RIGHT
+                },
+            );
+        },
+        "a line goes to its sender, too",
+    ),
+    (
+        "makes the sender of a full queue leave",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    say: |room, from, line| {
+                        let mut members = room.members();
+                        let full = members.iter().any(|(&number, member)| {
+                            number != from && member.queue.try_send(line.to_vec()).is_err()
+                        });
+                        if full && let Some(member) = members.remove(&from) {
+                            let _ = member.stream.shutdown(Shutdown::Both);
+                        }
+                    },
+                    ..RIGHT
+                },
+            );
+        },
+        "the one that speaks is made to leave",
+    ),
+    (
+        "passes lines on only when nobody else speaks",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    say: |room, from, line| {
+                        if let Ok(mut members) = room.0.try_lock() {
+                            members.retain(|&number, member| {
+                                number == from || member.queue.try_send(line.to_vec()).is_ok()
+                            });
+                        }
+                    },
+                    ..RIGHT
+                },
+            );
+        },
+        "a line is lost while another client leaves",
     ),
 ];
 

@@ -418,10 +418,23 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
         })?;
     }
 
+    let (mut server, attempt) = start(trial, log_in, b"key")?;
+    server.send(&[7; NONCE_LEN - 1])?;
+    server.reset();
+    is_reset(&attempt, "the last byte of the nonce")?;
     let (server, attempt) = asked(trial, log_in)?;
     server.reset();
-    let reset = attempt.result().breaks("What the connection failed with")?;
-    match reset {
+    is_reset(&attempt, "a reply")?;
+    let (mut server, attempt) = asked(trial, log_in)?;
+    server.send(&WELCOME[..4])?;
+    server.reset();
+    is_reset(&attempt, "the second half of its welcome")
+}
+
+/// The function tells that the connection was reset.
+fn is_reset(attempt: &LogInAttempt, instead_of: &str) -> Step {
+    const FAILED: &str = "What the connection failed with";
+    match attempt.result().breaks(FAILED)? {
         // NotConnected and BrokenPipe: you found out when you closed your side, or wrote.
         Err(error)
             if matches!(
@@ -435,10 +448,10 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
             Ok(())
         }
         other => Err(Fault::new(format!(
-            "the server reset the connection instead of a reply: expected its error, got {other:?}"
+            "the server reset the connection instead of {instead_of}: expected its error, got {other:?}"
         ))
-        .breaks("What the connection failed with")
-        .cause("a read that fails is no rejection: only a read of 0 is")),
+        .breaks(FAILED)
+        .cause("a read that fails is no rejection and no end: only a read of 0 is")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use course::exercise::{Attempt, Explain, Fault, Pace, Peer, Step, Trial, Verdict, check};
+use course::exercise::{Attempt, Explain, Fault, Pace, Peer, Step, Trial, Verdict, check, show};
 use legitimacy_check::contract::{Refusal, Secret};
 use legitimacy_check::{ANSWER_LEN, NONCE_LEN, WELCOME};
 
@@ -36,7 +36,7 @@ const NO_WORD: &str = "Whoever refuses closes without sending another byte";
 const SERVER_FIRST: &str = "The client sends no proof before";
 const ALONE: &str = "Only [`Secret::accepts`] says";
 const PIECES: &str = "The bytes may come in pieces";
-const IN_TIME: &str = "`limit`, which is not zero";
+const IN_TIME: &str = "`limit`, from a millisecond";
 const OK: &str = "Returns `Ok(())` when the other side";
 const WRONG: &str = "[`Refusal::WrongAnswer`]";
 const TIMED_OUT: &str = "[`Refusal::TimedOut`]";
@@ -235,6 +235,16 @@ fn honest_talks(stage: &Stage) -> Step<Record> {
         .cause(ONE_READ)?;
     from_clients.push(record.client_nonce.clone());
     from_servers.push(record.server_nonce.clone());
+    let is_proof = |bytes: &[u8]| bytes.iter().all(u8::is_ascii_hexdigit);
+    if !is_proof(&record.server_proof) || !is_proof(&record.client_proof) {
+        return Err(Fault::new(format!(
+            "the proofs should be 32 hexadecimal characters each; the server's is {}, the client's {}",
+            show(&record.server_proof),
+            show(&record.client_proof)
+        ))
+        .breaks(NOT_FROM_HERE)
+        .cause("the server sends its nonce before its proof, or something else than `answer` gives"));
+    }
     if record.client_nonce == record.server_nonce {
         return Err(Fault::new("both nonces were the same")
             .breaks(NEW)
@@ -629,6 +639,12 @@ fn refuse_changes(stage: &Stage) -> Step {
             letters.for_each(|byte| *byte ^= 0x20);
         })?;
         all("its bytes came in another order", &<[u8]>::reverse)?;
+        for n in [16, 8, 4] {
+            all("its parts changed places", &|bytes| bytes.rotate_left(n))?;
+        }
+        for at in [2, 5, 11, 14, 19, 28] {
+            all("the lowest bit of one byte", &|bytes| bytes[at] ^= 1)?;
+        }
         all("two of its bytes changed places", &|bytes| {
             bytes.swap(3, 20)
         })?;

@@ -29,7 +29,7 @@ const ALONE: &str = "[`Secret::accepts`] alone says";
 const OTHERS: &str = "Any other 32 bytes are a wrong answer";
 const RIGHT: &str = "If the answer is right";
 const NOTHING: &str = "If it is not, sends nothing";
-const IN_TIME: &str = "`limit`, which is not zero";
+const IN_TIME: &str = "`limit`, from a millisecond";
 const ACCEPT: &str = "When `accept` itself fails";
 const WRONG: &str = "In the results, [`Refusal::WrongAnswer`]";
 const TIMED_OUT: &str = "In the results, [`Refusal::TimedOut`]";
@@ -455,7 +455,7 @@ fn takes_one_after_another(trial: &Trial, function: CheckClients) -> Step {
 /// Strangers listen, and say again what they have heard; or they guess the next nonce, and have the
 /// honest client answer it beforehand.
 fn asks_something_new(trial: &Trial, function: CheckClients) -> Step {
-    const CLIENTS: usize = 28;
+    const CLIENTS: usize = 140;
     const OLD: &str = "the nonce is not new for each client, or older ones are accepted, too";
     let server = Asking::start(trial, function, CLIENTS, AMPLE)?;
     let mut nonces: Vec<Vec<u8>> = Vec::new();
@@ -609,7 +609,7 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
     // Time begins with `accept`, neither before nor behind it.
     const LIMIT: Duration = Duration::from_millis(600);
     const LATE: Duration = Duration::from_millis(960);
-    const EARLY: Duration = Duration::from_millis(320);
+    const EARLY: Duration = Duration::from_millis(420);
     trial.at_pace(PACE, |pace| {
         let server = Asking::start(trial, function, 2, LIMIT)?;
         rest(pace, LATE); // the first client comes late
@@ -617,7 +617,7 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
         pace.beat();
         rest(pace, EARLY); // and answers in time
         let answer = server.answer(&nonce);
-        let what = "the limit was 0.6 s, and a client came after 0.96 s and answered 0.32 s later";
+        let what = "the limit was 0.6 s, and a client came after 0.96 s and answered 0.42 s later";
         let sent = client.send(&answer).and_then(|()| client.read_to_end(100));
         pace.beat();
         if sent.as_deref().unwrap_or_default() != WELCOME {

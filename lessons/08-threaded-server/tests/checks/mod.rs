@@ -41,7 +41,11 @@ impl Crowd {
             while let Ok(1..) = lines.read_until(b'\n', &mut line) {
                 if line == BOOM {
                     // A panic like any other, but without the lines on stderr.
-                    panic::resume_unwind(Box::new("boom"));
+                    // What it carries is nobody's business.
+                    panic::resume_unwind(match stream.local_addr() {
+                        Ok(addr) if addr.port() % 2 == 0 => Box::new("boom"),
+                        _ => Box::new(42),
+                    });
                 }
                 let _ = (&stream).write_all(&line);
                 line.clear();

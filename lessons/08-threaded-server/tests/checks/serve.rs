@@ -66,7 +66,7 @@ fn panics(attempt: &Attempt<usize>, panics: usize, what: &str) -> Step {
 }
 
 fn serves_all_at_once(trial: &Trial, serve: Serve) -> Step {
-    const MANY: usize = 50;
+    const MANY: usize = 70;
     const EARLY: &str = "the threads are not joined before the function returns";
     let (addr, attempt) = start(trial, serve, MANY + 2)?;
     let first = greeted(trial, addr, "the first client came");
