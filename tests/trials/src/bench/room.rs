@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many people are in the room, and how many lines each says. With threads, each line wakes all
 /// of them, so that is measured in a smaller room.
-const LARGE: (usize, usize) = (1000, 1);
+const LARGE: (usize, usize) = (500, 2);
 const SMALL: (usize, usize) = (100, 10);
 
 pub fn run(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
