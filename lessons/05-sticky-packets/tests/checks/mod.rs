@@ -430,6 +430,7 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
             attempt,
         } = start_asking(trial, ask_all, &questions)?;
         for (number, (question, answer)) in questions.iter().zip(&answers).enumerate() {
+            wait_for_question(&server, &attempt)?;
             expect_question(&mut server, question, number)?;
             pace.restart();
             let answer = framed(answer);
@@ -466,6 +467,23 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
             "an answer is whole when as many bytes are there as its first byte says, not after one read",
         ))
     })
+}
+
+/// Waits until something comes, or the function has returned instead. The check has a clone of its
+/// socket, so the connection does not show that.
+fn wait_for_question<T>(server: &Peer, attempt: &Attempt<T>) -> Step {
+    let since = Instant::now();
+    while cfg!(unix) && unread(server.stream()) == 0 && since.elapsed() < WAIT {
+        let returned = attempt.still_runs();
+        if unread(server.stream()) == 0 {
+            returned
+                .when("not every question had been asked")
+                .breaks(ON_WIRE)
+                .cause("questions are left out, or an answer is taken for an error")?;
+        }
+        thread::sleep(Duration::from_millis(1)); // between two looks
+    }
+    Ok(())
 }
 
 /// Waits for a question; says whether nothing of it came, or something else.
