@@ -97,6 +97,17 @@ impl Lesson {
         workspace().join("lessons").join(self.folder)
     }
 
+    /// The learner's file, with the exercises.
+    pub fn exercise_file(&self) -> PathBuf {
+        self.path().join("src/exercise.rs")
+    }
+
+    /// The lesson of an exercise such as `1.2`.
+    pub fn of_exercise(number: &str) -> Option<&'static Lesson> {
+        let (lesson, _) = number.split_once('.')?;
+        Lesson::of_number(lesson.parse().ok()?)
+    }
+
     /// The lesson of that number.
     pub fn of_number(number: u16) -> Option<&'static Lesson> {
         LESSONS.iter().find(|lesson| lesson.number == number)
@@ -143,6 +154,23 @@ pub fn lesson(number: &str) -> Result<&'static Lesson, String> {
     found.ok_or_else(|| {
         let last = LESSONS.last().map_or(0, |lesson| lesson.number);
         format!("expected the number of a lesson, 1 to {last}")
+    })
+}
+
+/// The number of an exercise, as an argument gives it.
+///
+/// # Errors
+/// There is none.
+pub fn exercise_number(number: &str) -> Result<String, String> {
+    let lesson = Lesson::of_exercise(number);
+    let exercises = lesson.map(Lesson::exercises).unwrap_or_default();
+    if exercises.iter().any(|exercise| exercise.number == number) {
+        return Ok(number.to_owned());
+    }
+    let numbers: Vec<String> = exercises.into_iter().map(|it| it.number).collect();
+    Err(match lesson {
+        Some(lesson) => format!("lesson {} has {}", lesson.number, numbers.join(", ")),
+        None => "expected the number of an exercise, such as 1.2".to_owned(),
     })
 }
 

@@ -15,7 +15,8 @@
 //!
 //! For the exercises: the module [`exercise`].
 //!
-//! For `cargo course`: [`LESSONS`] and their [`Part`]s, and [`Replay`], which plays a session of a [`Page`] live.
+//! For `cargo course`: [`LESSONS`] and their [`Part`]s, and [`Replay`], which plays a session of a [`Page`] live;
+//! [`progress`] knows how far the learner is.
 //!
 //! Every wait has a deadline of [`PATIENCE`] and says what it waited for.
 
@@ -28,6 +29,7 @@ pub mod picture;
 mod place;
 mod process;
 mod program;
+pub mod progress;
 mod redact;
 mod replay;
 mod reserved;
@@ -41,7 +43,7 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 
 pub use lack::{has, has_netcat};
-pub use lessons::{Heading, LESSONS, Lesson, Part, lesson};
+pub use lessons::{Heading, LESSONS, Lesson, Part, exercise_number, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, cargo, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};

@@ -43,6 +43,60 @@ fn says_which_lesson_has_no_benchmark() {
     run.stderr(contains("error: lesson 5 has no benchmark: "));
 }
 
+/// The course with a folder of its own for what it remembers.
+fn course_with(state: &std::path::Path, arguments: &[&str]) -> assert_cmd::assert::Assert {
+    course().args(arguments).env("COURSE_STATE", state).assert()
+}
+
+#[test]
+fn gives_one_hint_after_another_and_remembers_how_many() {
+    let state = tempfile::tempdir().expect("there is room for a folder");
+    let hint = |more: &[&str]| course_with(state.path(), &[&["hint", "1.2"], more].concat());
+    hint(&["--again"])
+        .code(1)
+        .stderr(contains("hint: the first one: cargo course hint 1.2"));
+    for (n, then) in [
+        (1, "2 more are left"),
+        (2, "One more is left"),
+        (3, "last one"),
+        (3, "last one"),
+    ] {
+        let heading = format!("1.2, hint {n} of 3: ");
+        let shown = hint(&[])
+            .success()
+            .stdout(starts_with(heading).and(contains(then)));
+        let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+    hint(&["--again"])
+        .success()
+        .stdout(contains("hint 1 of 3").and(contains("hint 3 of 3")));
+    course_with(state.path(), &["hint", "1.3"])
+        .success()
+        .stdout(starts_with("1.3, hint 1 of 3: "));
+}
+
+#[test]
+fn says_which_exercises_there_are() {
+    for command in ["hint", "reset"] {
+        for (number, expected) in [
+            ("1.9", "lesson 1 has 1.1, 1.2, 1.3"),
+            ("99.1", "expected the number of an exercise, such as 1.2"),
+            ("1", "expected the number of an exercise"),
+            ("", "expected the number of an exercise"),
+        ] {
+            course()
+                .args([command, number])
+                .assert()
+                .code(2)
+                .stderr(contains(expected));
+        }
+    }
+}
+
 #[test]
 fn uses_no_colours_in_a_pipe() {
     course().assert().success().stdout(contains("\x1b").not());

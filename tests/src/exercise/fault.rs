@@ -1,4 +1,9 @@
 use std::fmt;
+use std::fs;
+use std::panic::Location;
+
+use crate::place::workspace;
+use crate::progress;
 
 /// What a check has found.
 #[derive(Clone)]
@@ -129,17 +134,41 @@ fn cut(what: &str) -> String {
 }
 
 impl Verdict {
-    /// For `tests/exercise.rs`: the test fails with the sentence, not with a panic of ours.
+    /// For `tests/exercise.rs`: the test fails with the sentence, not with a panic of ours. The
+    /// test's name, such as `exercise_1_2_title`, tells of which exercise the result is kept.
     ///
     /// # Errors
     /// The exercise is not solved.
+    #[track_caller]
     pub fn solved(self) -> Result<(), Failed> {
+        if let Some(number) = exercise_of(Location::caller())
+            && let Err(error) = progress::record(&number, matches!(self, Verdict::Solved))
+        {
+            shared::warn!("cannot keep the result of {number}: {error}");
+        }
         match self {
             Verdict::Solved => Ok(()),
             Verdict::NotStarted => Err(Failed(NOT_STARTED.to_owned())),
             Verdict::Wrong(fault) => Err(Failed(fault.to_string())),
         }
     }
+}
+
+/// The exercise whose test has this line: the last `fn exercise_1_2_title` up to it. The thread's
+/// name would not do, because tests that run one after another have no thread of their own.
+fn exercise_of(place: &Location) -> Option<String> {
+    let source = fs::read_to_string(workspace().join(place.file())).ok()?;
+    let line = usize::try_from(place.line()).ok()?;
+    exercise_above(&source, line)
+}
+
+fn exercise_above(source: &str, line: usize) -> Option<String> {
+    let lines = source.lines().take(line);
+    let names = lines.filter_map(|line| line.trim_start().strip_prefix("fn exercise_"));
+    let mut parts = names.last()?.split('_');
+    let (lesson, exercise) = (parts.next()?, parts.next()?);
+    let number = |part: &str| part.parse::<u16>().is_ok();
+    (number(lesson) && number(exercise)).then(|| format!("{lesson}.{exercise}"))
 }
 
 /// What a skeleton's test says.
@@ -207,5 +236,15 @@ mod tests {
         let fault = Fault::new("\u{4f60}".repeat(100_000)).cause("c");
         assert!(fault.to_string().len() <= LONGEST);
         assert!(fault.to_string().ends_with("…\nlikely cause: c"));
+    }
+
+    #[test]
+    fn knows_the_exercise_of_a_line_of_the_tests() {
+        let source = "mod exercise;\n#[test]\nfn exercise_1_2_a() {\n    a()\n}\nfn exercise_10_3_b() { b() }\n";
+        let above = |line| exercise_above(source, line);
+        assert_eq!(above(1), None);
+        assert_eq!(above(4).as_deref(), Some("1.2"));
+        assert_eq!(above(6).as_deref(), Some("10.3"));
+        assert_eq!(exercise_above("fn exercise_of(x)", 1), None);
     }
 }

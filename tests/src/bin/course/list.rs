@@ -1,10 +1,9 @@
 //! `cargo course`: the lessons, how many exercises are solved, and what to do next.
 
 use anstyle::{AnsiColor, Style};
+use course::progress::{Exercise, State, exercises};
 use course::{Lesson, Part, paint};
 use shared::{Failure, say};
-
-use crate::progress::{Exercise, State, exercises};
 
 /// Prints the lessons, part by part.
 pub fn run() -> Result<(), Failure> {
@@ -21,7 +20,7 @@ pub fn run() -> Result<(), Failure> {
         for lesson in lessons {
             let exercises = exercises(lesson);
             show(lesson, &exercises);
-            let unsolved = exercises.into_iter().find(|e| e.state != State::Solved);
+            let unsolved = exercises.into_iter().find(|e| !e.state.solved());
             open.extend(unsolved.map(|exercise| (lesson, exercise)));
         }
     }
@@ -64,23 +63,51 @@ fn show(lesson: &Lesson, exercises: &[Exercise]) {
 
 /// Such as `1 of 3 solved (1.2 wrong, 1.3 not started)`.
 fn summary(exercises: &[Exercise]) -> String {
-    let solved = exercises
-        .iter()
-        .filter(|e| e.state == State::Solved)
-        .count();
-    let open = exercises.iter().filter_map(|exercise| {
-        let state = match exercise.state {
+    let solved = exercises.iter().filter(|e| e.state.solved()).count();
+    let notes = exercises.iter().filter_map(|exercise| {
+        let note = match exercise.state {
             State::Solved => return None,
+            State::SolvedBefore => "changed since the last check",
             State::NotStarted => "not started",
             State::Wrong => "wrong",
-            State::Unchecked => "not checked since it was changed",
+            State::WrongBefore => "wrong, changed since the last check",
+            State::Unchecked => "not checked yet",
         };
-        Some(format!("{} {state}", exercise.number))
+        Some(format!("{} {note}", exercise.number))
     });
-    let open: Vec<String> = open.collect();
+    let notes: Vec<String> = notes.collect();
     let mut text = format!("{solved} of {} solved", exercises.len());
-    if solved > 0 && !open.is_empty() {
-        text += &format!(" ({})", open.join(", "));
+    let begun = exercises.iter().any(|e| e.state != State::NotStarted);
+    if begun && !notes.is_empty() {
+        text += &format!(" ({})", notes.join(", "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_up_what_is_solved_and_what_was_changed_since() {
+        let summary = |states: [State; 3]| {
+            let exercises = states.iter().zip(1..).map(|(&state, n)| Exercise {
+                number: format!("1.{n}"),
+                title: String::new(),
+                state,
+            });
+            summary(&exercises.collect::<Vec<_>>())
+        };
+        assert_eq!(summary([State::NotStarted; 3]), "0 of 3 solved");
+        assert_eq!(summary([State::Solved; 3]), "3 of 3 solved");
+        assert_eq!(
+            summary([State::SolvedBefore, State::WrongBefore, State::Unchecked]),
+            "1 of 3 solved (1.1 changed since the last check, 1.2 wrong, changed since the last \
+             check, 1.3 not checked yet)"
+        );
+        assert_eq!(
+            summary([State::Solved, State::Wrong, State::NotStarted]),
+            "1 of 3 solved (1.2 wrong, 1.3 not started)"
+        );
+    }
 }

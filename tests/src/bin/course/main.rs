@@ -3,15 +3,17 @@
 mod build;
 mod check;
 mod demo;
+mod hint;
 mod list;
 mod new_lesson;
-mod progress;
+mod reset;
 mod trials;
+mod wrap;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use course::{Lesson, lesson};
+use course::{Lesson, exercise_number, lesson};
 
 /// Shows the lessons, plays them, checks your exercises, and shows what passes on the wire.
 #[derive(Parser)]
@@ -46,6 +48,26 @@ enum Command {
         /// Run them again whenever an exercise is saved, until Ctrl-C
         #[arg(long)]
         watch: bool,
+
+        /// Print what was found as JSON, for a program that gathers it
+        #[arg(long, conflicts_with = "watch")]
+        json: bool,
+    },
+    /// Show the next hint of an exercise, one at a time
+    Hint {
+        /// The exercise's number, such as 1.2
+        #[arg(value_parser = exercise_number)]
+        exercise: String,
+
+        /// Show the hints that were shown already, and no new one
+        #[arg(long)]
+        again: bool,
+    },
+    /// Let one exercise begin again, and keep a copy of what was there
+    Reset {
+        /// The exercise's number, such as 1.2
+        #[arg(value_parser = exercise_number)]
+        exercise: String,
     },
     /// Measure a lesson's programs beside peers in C and Python
     Bench(trials::Args),
@@ -68,7 +90,13 @@ fn main() -> ExitCode {
             any_port,
             pipes,
         }) => demo::run(lesson, any_port, pipes),
-        Some(Command::Check { lesson, watch }) => check::run(lesson, watch),
+        Some(Command::Check {
+            lesson,
+            watch,
+            json,
+        }) => check::run(lesson, watch, json),
+        Some(Command::Hint { exercise, again }) => hint::run(&exercise, again),
+        Some(Command::Reset { exercise }) => reset::run(&exercise),
         Some(Command::Bench(args)) => trials::run("bench", &args),
         Some(Command::Fire(args)) => trials::run("fire", &args),
         Some(Command::NewLesson(args)) => new_lesson::run(&args),
