@@ -27,6 +27,7 @@ mod lessons;
 mod page;
 pub mod picture;
 mod place;
+pub mod play;
 mod process;
 mod program;
 pub mod progress;

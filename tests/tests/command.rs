@@ -1,11 +1,12 @@
 //! Checks `cargo course`.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+
 use assert_cmd::Command;
-use course::PATIENCE;
+use course::{PATIENCE, Reserved, Server, connect};
 use predicates::prelude::PredicateBooleanExt;
-use predicates::str::contains;
-#[cfg(unix)]
-use predicates::str::starts_with;
+use predicates::str::{contains, starts_with};
 
 const COURSE: &str = env!("CARGO_BIN_EXE_course");
 
@@ -95,6 +96,90 @@ fn says_which_exercises_there_are() {
                 .stderr(contains(expected));
         }
     }
+}
+
+/// Builds the programs that play a lesson's exercises: that may take longer than a test waits.
+fn build_play(package: &str) {
+    let mut build = course::cargo();
+    build.args([
+        "test",
+        "--quiet",
+        "--package",
+        package,
+        "--test",
+        "play",
+        "--no-run",
+    ]);
+    assert!(build.status().expect("cargo runs").success());
+}
+
+/// An exercise as a server, played by the course's solution.
+fn play(exercise: &str) -> Server {
+    let addr = "127.0.0.1:0";
+    let server = Server::start_at(COURSE, &["play", exercise, "--solution", "--addr", addr]);
+    server.wait_for_stdout("Ctrl-C ends it.");
+    server
+}
+
+#[test]
+fn plays_exercises_of_lesson_1_as_programs() {
+    build_play("echo");
+    let shout = play("1.1");
+    for _ in 0..2 {
+        let mut client = connect(shout.addr());
+        client.write_all(b"hello").expect("the server reads");
+        client
+            .shutdown(Shutdown::Write)
+            .expect("the connection is open");
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).expect("the server answers");
+        assert_eq!(answer, b"HELLO");
+    }
+    shout.wait_for_stdout("your function returned Ok(())");
+
+    let addr = shout.addr().to_string();
+    course()
+        .args(["play", "1.2", "good day", "--solution", "--addr", &addr])
+        .assert()
+        .success()
+        .stdout(contains("the answer has 8 bytes: GOOD DAY"));
+
+    let nobody = Reserved::new().expect("a port is free");
+    let addr = nobody.addr().to_string();
+    course()
+        .args(["play", "1.2", "--solution", "--addr", &addr])
+        .assert()
+        .code(1)
+        .stderr(contains("NobodyListening").and(contains("hint: start the server first")));
+}
+
+#[test]
+fn plays_the_chat_room_of_exercise_8_3() {
+    build_play("threaded-server");
+    let room = play("8.3");
+    let line = |reader: &mut BufReader<std::net::TcpStream>| {
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("the room speaks");
+        line
+    };
+    let mut clients = [1, 2].map(|n| {
+        let mut client = BufReader::new(connect(room.addr()));
+        assert_eq!(line(&mut client), format!("you are {n}\n"));
+        client
+    });
+    let said = clients[0].get_mut().write_all(b"hello\n");
+    said.expect("the room reads");
+    assert_eq!(line(&mut clients[1]), "1: hello\n");
+}
+
+#[test]
+fn says_which_exercise_makes_no_program() {
+    build_play("file-transfer");
+    course()
+        .args(["play", "6.2", "--solution"])
+        .assert()
+        .code(1)
+        .stderr(contains("exercise 6.2 makes no program").and(contains("hint: ")));
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn every_lesson_has_its_files() {
             "solution.rs",
             "tests/lesson.rs",
             "tests/exercise.rs",
+            "tests/play.rs",
             "tests/checked.rs",
             "tests/checks/mod.rs",
         ];
@@ -94,6 +95,10 @@ fn every_manifest_and_address_is_as_the_register_says() {
             ("Cargo.toml", format!("name = \"{name}-server\"")),
             ("Cargo.toml", format!("name = \"{name}-client\"")),
             ("Cargo.toml", "name = \"exercise\"\ntest = false".to_owned()),
+            (
+                "Cargo.toml",
+                "name = \"play\"\nharness = false\ntest = false".to_owned(),
+            ),
             ("src/lib.rs", format!("\"127.0.0.1:{}\"", lesson.port())),
         ];
         let missing = must_have

@@ -6,6 +6,7 @@ mod demo;
 mod hint;
 mod list;
 mod new_lesson;
+mod play;
 mod reset;
 mod trials;
 mod wrap;
@@ -13,6 +14,7 @@ mod wrap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use course::play::Play;
 use course::{Lesson, exercise_number, lesson};
 
 /// Shows the lessons, plays them, checks your exercises, and shows what passes on the wire.
@@ -63,6 +65,8 @@ enum Command {
         #[arg(long)]
         again: bool,
     },
+    /// Run an exercise's function as a program, to use it from the other terminal
+    Play(Play),
     /// Let one exercise begin again, and keep a copy of what was there
     Reset {
         /// The exercise's number, such as 1.2
@@ -96,6 +100,7 @@ fn main() -> ExitCode {
             json,
         }) => check::run(lesson, watch, json),
         Some(Command::Hint { exercise, again }) => hint::run(&exercise, again),
+        Some(Command::Play(play)) => play::run(&play),
         Some(Command::Reset { exercise }) => reset::run(&exercise),
         Some(Command::Bench(args)) => trials::run("bench", &args),
         Some(Command::Fire(args)) => trials::run("fire", &args),

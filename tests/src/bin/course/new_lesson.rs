@@ -55,6 +55,10 @@ const FILES: &[(&str, &str)] = &[
         include_str!("../../../skeleton/tests/exercise.rs"),
     ),
     (
+        "tests/play.rs",
+        include_str!("../../../skeleton/tests/play.rs"),
+    ),
+    (
         "tests/checked.rs",
         include_str!("../../../skeleton/tests/checked.rs"),
     ),
