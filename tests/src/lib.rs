@@ -48,7 +48,7 @@ pub use lessons::{Heading, LESSONS, Lesson, Part, exercise_number, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, cargo, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
-pub use program::example;
+pub use program::{example, words as shell_words};
 pub use replay::{Mode, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;

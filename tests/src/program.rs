@@ -201,7 +201,7 @@ fn is_name(text: &str) -> bool {
 
 /// The words of a simple command, as a Unix shell cuts it; `None` where it takes a shell to run it:
 /// for a pipe, several commands, `$…` and the like.
-fn words(text: &str) -> Option<Vec<String>> {
+pub fn words(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None; // there is one, perhaps empty: ''
     let mut chars = text.chars().peekable();

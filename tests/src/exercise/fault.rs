@@ -66,6 +66,12 @@ impl Fault {
         Fault { what, ..self }
     }
 
+    /// Says what was seen besides.
+    pub fn then(self, seen: &str) -> Fault {
+        let what = format!("{}\n{seen}", self.what);
+        Fault { what, ..self }
+    }
+
     /// Names the sentence of the contract that is broken, by its first words, unless a more precise
     /// one is there already.
     pub fn breaks(mut self, sentence: &'static str) -> Fault {

@@ -7,6 +7,7 @@ mod hint;
 mod list;
 mod new_lesson;
 mod play;
+mod program;
 mod reset;
 mod trials;
 mod wrap;
@@ -55,6 +56,8 @@ enum Command {
         #[arg(long, conflicts_with = "watch")]
         json: bool,
     },
+    /// Judge a program of your own from outside, in whatever language it is written
+    CheckProgram(program::Check),
     /// Show the next hint of an exercise, one at a time
     Hint {
         /// The exercise's number, such as 1.2
@@ -65,6 +68,8 @@ enum Command {
         #[arg(long)]
         again: bool,
     },
+    /// Make a folder with an empty program of your own
+    NewProgram(program::New),
     /// Run an exercise's function as a program, to use it from the other terminal
     Play(Play),
     /// Let one exercise begin again, and keep a copy of what was there
@@ -100,6 +105,8 @@ fn main() -> ExitCode {
             json,
         }) => check::run(lesson, watch, json),
         Some(Command::Hint { exercise, again }) => hint::run(&exercise, again),
+        Some(Command::CheckProgram(args)) => program::check(&args),
+        Some(Command::NewProgram(args)) => program::new(&args),
         Some(Command::Play(play)) => play::run(&play),
         Some(Command::Reset { exercise }) => reset::run(&exercise),
         Some(Command::Bench(args)) => trials::run("bench", &args),
