@@ -49,7 +49,7 @@ pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, cargo, programs, workspace};
 pub use process::{exited, first_line, listens_at, status};
 pub use program::{example, words as shell_words};
-pub use replay::{Mode, Replay, Trouble};
+pub use replay::{Mode, Pace, Replay, Trouble};
 pub use reserved::Reserved;
 pub use server::Server;
 pub use sockets::{accept, connect, datagrams, is_timeout, receive, reset};

@@ -21,7 +21,7 @@ mod script;
 
 use std::fs;
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -137,6 +137,15 @@ pub enum Mode {
     Demo,
 }
 
+/// How long each step of a demonstration waits, so that a person can read what came before.
+#[derive(Default)]
+pub struct Pace {
+    /// So long; `None` for ever, where somebody can press Enter.
+    pub wait: Option<Duration>,
+    /// What is told here ends the wait at once.
+    pub enter: Option<Receiver<()>>,
+}
+
 /// Why a session could not be played to its end.
 #[derive(Debug)]
 pub enum Trouble {
@@ -156,6 +165,7 @@ pub struct Replay<'a> {
     runs: Vec<Run>,
     ports: Ports,
     kind: Kind,
+    pace: Pace,
     ring: Sender<()>,
     bell: Receiver<()>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
@@ -180,6 +190,7 @@ impl<'a> Replay<'a> {
             runs,
             ports,
             kind: Kind::FIRST,
+            pace: Pace::default(),
             ring,
             bell,
             force: false,
@@ -189,6 +200,11 @@ impl<'a> Replay<'a> {
     /// Lets the page's port stand for itself.
     pub fn use_port(&mut self, port: u16) {
         self.ports.set(port, port);
+    }
+
+    /// In a demonstration, how long each step waits.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
     }
 
     /// Plays it through pipes, as where the system has no pseudo-terminals.
@@ -209,8 +225,9 @@ impl<'a> Replay<'a> {
                     progress = true;
                 }
             }
-            self.report(watch);
+            self.report(watch, Some(Instant::now()));
             if self.parts.iter().all(Part::complete) && self.all_ended() {
+                self.report(watch, None);
                 return self.find_surplus();
             }
             if progress {
@@ -247,7 +264,7 @@ impl<'a> Replay<'a> {
             }
             Step::Input { prompt, input, .. } if !part.typed => {
                 let (prompt, input) = (prompt.clone(), input.clone());
-                self.enter_at_prompt(index, &prompt, &input)
+                self.enter_at_prompt(index, &prompt, &input, watch)
             }
             Step::Show(line) | Step::Input { line, .. } => {
                 let line = line.clone();
@@ -285,7 +302,8 @@ impl<'a> Replay<'a> {
                 return Err(differs(&place, number, &format!("$ {command}"), &line));
             }
         }
-        self.pause();
+        self.pause(watch);
+        self.report(watch, None);
         watch(number, &format!("$ {command}"));
         self.start(index, number, command, &place)?;
         self.parts[index].next += 1;
@@ -298,6 +316,7 @@ impl<'a> Replay<'a> {
         index: usize,
         prompt: &str,
         input: &Input,
+        watch: Watch<'_>,
     ) -> Result<bool, Trouble> {
         let (number, place) = (self.parts[index].block.terminal, self.place(index));
         let waits_for_others = self.interrupt_must_wait(index);
@@ -310,7 +329,13 @@ impl<'a> Replay<'a> {
         let ready = prompted && (screen.lines.len() == seen || rewrites);
         if (ready && !waits_for_others) || self.force {
             self.force = false;
-            self.pause();
+            if self.mode == Mode::Demo {
+                self.pause(watch);
+                // Told before it is typed: what comes of it may appear elsewhere sooner.
+                self.report(watch, None);
+                watch(number, &format!("{prompt}{input}"));
+                self.runs[run].reported += 1;
+            }
             let run = &mut self.runs[run];
             run.enter(prompt, input).map_err(Trouble::Complaint)?;
             let part = &mut self.parts[index];
@@ -495,20 +520,37 @@ impl<'a> Replay<'a> {
         self.runs.iter_mut().all(|run| run.terminal.finished())
     }
 
-    /// In a demonstration, the time that a person takes before typing.
-    fn pause(&self) {
-        if self.mode == Mode::Demo {
-            thread::sleep(Duration::from_millis(700));
+    /// In a demonstration, the time that a person has to read what came before the next step.
+    fn pause(&mut self, watch: Watch<'_>) {
+        /// Between two looks at the terminals.
+        const LOOKS: Duration = Duration::from_millis(20);
+        let start = Instant::now();
+        while self.mode == Mode::Demo && self.pace.wait.is_none_or(|wait| start.elapsed() < wait) {
+            self.report(watch, Some(Instant::now()));
+            match &self.pace.enter {
+                None if self.pace.wait.is_none() => return,
+                None => thread::sleep(LOOKS),
+                Some(enter) => match enter.recv_timeout(LOOKS) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) => return,
+                    Err(RecvTimeoutError::Disconnected) => self.pace.enter = None,
+                },
+            }
         }
     }
 
-    fn report(&mut self, watch: Watch<'_>) {
+    /// Tells what has appeared, of all terminals in the order in which it happened, up to that time.
+    /// What came while they were looked at, one after the other, is told the next time.
+    fn report(&mut self, watch: Watch<'_>, until: Option<Instant>) {
+        let mut news = Vec::new();
         for run in &mut self.runs {
-            let lines = run.screen().lines;
-            for line in &lines[run.reported.min(lines.len())..] {
-                watch(run.number, &self.ports.to_page(line));
-            }
-            run.reported = lines.len();
+            let number = run.number;
+            let lines = run.news(until).into_iter();
+            news.extend(lines.map(|(time, line)| (time, number, line)));
+        }
+        news.sort_by_key(|line| line.0);
+        for (_, number, line) in news {
+            watch(number, &self.ports.to_page(&line));
         }
     }
 

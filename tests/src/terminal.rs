@@ -7,6 +7,7 @@ mod screen;
 
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use self::pipes::Pipes;
 #[cfg(unix)]
@@ -103,15 +104,22 @@ impl Terminal {
 
     /// What the screen shows: the lines that are finished, and the one the cursor stands in.
     pub fn lines(&self) -> (Vec<String>, String) {
-        let screen = lock(&self.screen);
-        let screen = screen.parser.screen();
+        let (lines, current) = self.timed_lines();
+        (lines.into_iter().map(|(_, line)| line).collect(), current)
+    }
+
+    /// The same; each finished line with the time at which it was finished.
+    pub fn timed_lines(&self) -> (Vec<(Instant, String)>, String) {
+        let locked = lock(&self.screen);
+        let screen = locked.parser.screen();
         let (cursor_row, cursor_column) = screen.cursor_position();
         let mut lines = Vec::new();
         let mut line = String::new();
         for (row, text) in (0..cursor_row).zip(screen.rows(0, COLUMNS.get())) {
             line += &text;
             if !screen.row_wrapped(row) {
-                lines.push(std::mem::take(&mut line).trim_end().to_owned());
+                let finished = locked.left[usize::from(row)];
+                lines.push((finished, std::mem::take(&mut line).trim_end().to_owned()));
             }
         }
         line += &screen.contents_between(cursor_row, 0, cursor_row, cursor_column);

@@ -214,6 +214,42 @@ fn plays_lesson_1_to_its_end_in_terminals_and_in_pipes() {
     }
 }
 
+#[test]
+#[cfg(unix)] // in pipes a client reads before it has printed what it was told
+fn tells_of_no_answer_before_its_question() {
+    let mut demo = course();
+    demo.args(["demo", "3", "--any-port"])
+        .timeout(10 * PATIENCE); // it may have to build
+    let run = demo.assert().success();
+    let output = String::from_utf8_lossy(&run.get_output().stdout).into_owned();
+    let mut rest = output.as_str();
+    for line in [
+        "terminal 1 │ $ cargo run -q --bin chat-server",
+        "terminal 1 │ listening on ",
+        "terminal 2 │ $ cargo run -q --bin chat-client",
+        "terminal 2 │ contact> alice",
+        "terminal 2 │ > hello, is anybody there?",
+        "] hello, is anybody there?",
+        "terminal 1 │ reply> yes, in the other terminal",
+        "] yes, in the other terminal",
+        "terminal 2 │ > 你好",
+        "] 你好",
+        "terminal 1 │ reply> 你好",
+        "] 你好",
+        "terminal 2 │ > q",
+        "terminal 2 │ contact> q",
+        "terminal 1 │ ^C",
+        "Now you. In two terminals:",
+    ] {
+        let Some((_, behind)) = rest.split_once(line) else {
+            panic!("{line:?} is not in its place:\n{output}");
+        };
+        rest = behind;
+    }
+    let typed = output.matches("│ > hello, is anybody there?").count();
+    assert_eq!(typed, 1, "{output}");
+}
+
 fn is_lesson_1(output: &str) {
     assert!(
         output.contains("terminal 1 │ listening on 127.0.0.1:"),

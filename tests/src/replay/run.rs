@@ -1,6 +1,7 @@
 //! One program of a session, and what it shows.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use super::script::Input;
 use crate::process::listens_at;
@@ -66,6 +67,25 @@ impl Run {
         while self.ahead.remove(&self.seen) {
             self.seen += 1;
         }
+    }
+
+    /// The lines that nobody was told of yet and that were finished up to that time, which are told
+    /// now.
+    pub fn news(&mut self, until: Option<Instant>) -> Vec<(Instant, String)> {
+        let finished = self.terminal.finished();
+        let (mut lines, current) = self.terminal.timed_lines();
+        if finished && !current.is_empty() {
+            // Without a line's end; it came behind the others.
+            let last = lines.last().map(|line| line.0);
+            let time = last.or(until).unwrap_or_else(Instant::now);
+            lines.push((time, current.trim_end().to_owned()));
+        }
+        let known = self.reported.min(lines.len());
+        let news = lines.split_off(known);
+        let is_due = |line: &(Instant, String)| until.is_none_or(|until| line.0 <= until);
+        let news: Vec<_> = news.into_iter().take_while(is_due).collect();
+        self.reported += news.len();
+        news
     }
 
     /// What the screen shows now.

@@ -1,5 +1,6 @@
 //! What a session's blocks ask for, line by line.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -42,6 +43,16 @@ pub enum Step {
 pub enum Input {
     Line(String),
     Key(Key),
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Input::Line(text) => text,
+            Input::Key(Key::C) => "^C",
+            Input::Key(Key::D) => "^D",
+        })
+    }
 }
 
 impl Part {

@@ -120,10 +120,10 @@ fn show(screen: &Mutex<Screen>, bytes: &[u8]) {
     for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
         match piece.strip_suffix(b"\n") {
             Some(line) => {
-                screen.parser.process(line);
-                screen.parser.process(b"\r\n");
+                screen.process(line);
+                screen.process(b"\r\n");
             }
-            None => screen.parser.process(piece),
+            None => screen.process(piece),
         }
     }
 }

@@ -60,7 +60,7 @@ impl Pty {
                 let mut bytes = [0; 4096];
                 // Linux ends a terminal that everybody has closed with an error, not with 0.
                 while let Ok(n @ 1..) = output.read(&mut bytes) {
-                    lock(&screen).parser.process(&bytes[..n]);
+                    lock(&screen).process(&bytes[..n]);
                     let _ = bell.send(());
                 }
                 lock(&screen).closed = true;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
 
 /// Lines of the screen: more than any transcript has, so that nothing scrolls away.
 pub const ROWS: NonZeroU16 = NonZeroU16::new(400).expect("it is not 0");
@@ -29,6 +30,8 @@ pub struct Call<'a> {
 /// What a program shows, and whether more can come.
 pub struct Screen {
     pub parser: vt100::Parser,
+    /// When each row was left for the next one, in their order.
+    pub left: Vec<Instant>,
     pub exited: bool,
     /// Nobody holds the terminal any more, or none of ours: everything written to it was read.
     pub closed: bool,
@@ -39,9 +42,19 @@ impl Screen {
     pub fn new() -> Screen {
         Screen {
             parser: vt100::Parser::new(ROWS, COLUMNS, 0),
+            left: Vec::new(),
             exited: false,
             closed: false,
         }
+    }
+
+    /// Shows what the program wrote.
+    pub fn process(&mut self, bytes: &[u8]) {
+        self.parser.process(bytes);
+        let row = self.parser.screen().cursor_position().0;
+        // A cursor that goes up again changes nothing of what was.
+        let rows = self.left.len().max(usize::from(row));
+        self.left.resize(rows, Instant::now());
     }
 }
 

@@ -29,19 +29,7 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Play a lesson's session, server and client live in one window
-    Demo {
-        /// The lesson's number
-        #[arg(default_value = "1", value_parser = lesson)]
-        lesson: &'static Lesson,
-
-        /// Let the server listen on any free port instead of the lesson's own
-        #[arg(long)]
-        any_port: bool,
-
-        /// Through pipes, as where the system has no pseudo-terminals (Windows)
-        #[arg(long)]
-        pipes: bool,
-    },
+    Demo(demo::Args),
     /// Run the checks of the exercises: solved, not started, or what is wrong
     Check {
         /// The lesson's number; all lessons if it is left out
@@ -94,11 +82,7 @@ enum Command {
 fn main() -> ExitCode {
     shared::main(|args: Args| match args.command {
         None => list::run(),
-        Some(Command::Demo {
-            lesson,
-            any_port,
-            pipes,
-        }) => demo::run(lesson, any_port, pipes),
+        Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Check {
             lesson,
             watch,
