@@ -5,6 +5,7 @@
 
 use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -183,7 +184,15 @@ fn a_changed_example_is_found() {
         command.env("CARGO_MANIFEST_DIR", folder);
         command.env("CARGO_PKG_NAME", "loop-server");
         command.env("CARGO_TARGET_DIR", folder.join("target"));
-        let output = command.output().expect("it was copied");
+        // Whatever another test starts may hold the copy for a moment, as it was while it was written.
+        let output = loop {
+            match command.output() {
+                Err(e) if e.kind() == ErrorKind::ExecutableFileBusy => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                output => break output.expect("it was copied"),
+            }
+        };
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.success(), said)
     };
