@@ -27,8 +27,9 @@ fn run(play: &Play) -> Result<(), Failure> {
             };
             let listener = play.listen(
                 "Whatever a client sends comes back in upper case:\n  \
-                 cargo run -q --bin echo-client -- hello --addr ADDR\n  \
-                 nc HOST PORT                (Ctrl-D or Ctrl-C there finishes)",
+                 nc HOST PORT                (type lines; Ctrl-C there finishes)\n  \
+                 cargo run -q --bin echo-client -- hello --addr ADDR\n\
+                 The second one complains, and rightly: it is used to an echo that does not shout.",
             )?;
             play::again(|| shout(&listener))
         }

@@ -57,7 +57,7 @@ fn run(play: &Play) -> Result<(), Failure> {
                 false => exercise::mutual_client,
             };
             let key = Key::load(None)?;
-            let stream = play.connect("the server that 'cargo course play 7.3' is")?;
+            let stream = play.connect("cargo course play 7.3")?;
             play::returned(mutual_client(stream, &key, Duration::from_secs(5)));
             Ok(())
         }
