@@ -16,6 +16,9 @@ pub struct Failure {
     hint: Option<String>,
 }
 
+/// The tap of lesson N listens on port 9800 + N.
+const TAPS: u16 = 9800;
+
 impl Failure {
     /// A failure without a remedy. The message is lowercase, without a full stop, and anything
     /// in it that came from outside is escaped already (see [`escape`](crate::escape)).
@@ -117,7 +120,13 @@ impl Failure {
                 "port 0 is for servers; give the port from the server's line 'listening on …'",
             );
         }
+        let lesson = addr.port().wrapping_sub(TAPS);
         match cause.kind() {
+            ErrorKind::ConnectionRefused if (1..=99).contains(&lesson) => self.hint(format!(
+                "{} is the tap's port, and no tap runs; start it in another terminal: \
+                 cargo course tap {lesson}",
+                addr.port()
+            )),
             kind if kind == ErrorKind::ConnectionRefused
                 // Of datagrams that find nobody, Windows says so (WSAECONNRESET).
                 || (cfg!(windows) && kind == ErrorKind::ConnectionReset) =>
@@ -159,3 +168,24 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_at_a_taps_port_is_told_of_the_tap() {
+        let refused = |addr: &str| {
+            let addr = addr.parse().expect("it is an address");
+            let failure =
+                Failure::connect(&addr, "echo-server", ErrorKind::ConnectionRefused.into());
+            failure.hint.expect("there is a remedy")
+        };
+        assert!(refused("127.0.0.1:9801").ends_with("cargo course tap 1"));
+        assert!(refused("127.0.0.1:9810").ends_with("cargo course tap 10"));
+        for port in [1, 8801, 9800, 9900, 65_535] {
+            let hint = refused(&format!("127.0.0.1:{port}"));
+            assert!(hint.contains("--bin echo-server"), "{hint}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ mod deadline;
 mod escape;
 mod failure;
 pub mod frame;
+mod number;
 mod print;
 mod seconds;
 mod text;
@@ -24,6 +25,7 @@ pub use ask::{MAX_LINE, ask, ask_text};
 pub use deadline::{read_by, read_exact_by, write_all_by};
 pub use escape::{escape, is_safe_to_print, preview};
 pub use failure::Failure;
+pub use number::number;
 pub use print::{print_line, print_warning};
 pub use seconds::seconds;
 pub use text::{MAX_TEXT, TextError, decode, encode};
@@ -35,7 +37,10 @@ use std::process::ExitCode;
 /// The exit code is 0 for success, 1 for a failure, which is printed to stderr, and 2 for
 /// arguments that make no sense.
 pub fn main<A: clap::Parser>(run: impl FnOnce(A) -> Result<(), Failure>) -> ExitCode {
-    match run(A::parse()) {
+    // Help breaks its lines at the terminal's width, or at 80 columns where it is wider.
+    let arguments = A::command().max_term_width(80).get_matches();
+    let arguments = A::from_arg_matches(&arguments).unwrap_or_else(|error| error.exit());
+    match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.print();

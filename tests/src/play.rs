@@ -104,7 +104,13 @@ impl Play {
     /// Nobody listens there, or the connection fails otherwise.
     pub fn connect(&self, server: &str) -> Result<TcpStream, Failure> {
         let addr = self.addr();
-        let stream = TcpStream::connect(&addr).map_err(|e| Failure::connect(&addr, server, e))?;
+        let failed = |e| match server.starts_with("cargo ") {
+            // It is no program of its own.
+            true => Failure::new(format!("cannot connect to {addr}: {e}"))
+                .hint(format!("start it in another terminal: {server}")),
+            false => Failure::connect(&addr, server, e),
+        };
+        let stream = TcpStream::connect(&addr).map_err(failed)?;
         self.asks(&addr, server);
         Ok(stream)
     }

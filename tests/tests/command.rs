@@ -183,6 +183,35 @@ fn says_which_exercise_makes_no_program() {
 }
 
 #[test]
+fn help_breaks_its_lines_at_words() {
+    for columns in ["50", "80", "200"] {
+        for command in [&[][..], &["demo"], &["play"], &["check-program"]] {
+            let arguments = [command, &["--help"]].concat();
+            let help = course().args(&arguments).env("COLUMNS", columns).assert();
+            let help = String::from_utf8_lossy(&help.success().get_output().stdout).into_owned();
+            let most = columns.parse::<usize>().expect("it is a number").min(80);
+            let mut lines = help.lines().filter(|line| !line.starts_with("Usage: ")); // one command
+            let long = lines.find(|line| line.chars().count() > most);
+            assert_eq!(long, None, "{arguments:?} at {columns} columns");
+        }
+    }
+}
+
+#[test]
+fn a_typing_error_gets_a_suggestion() {
+    course()
+        .arg("chekc")
+        .assert()
+        .code(2)
+        .stderr(contains("'check'"));
+    course()
+        .args(["demo", "--pase", "1"])
+        .assert()
+        .code(2)
+        .stderr(contains("'--pace'"));
+}
+
+#[test]
 fn uses_no_colours_in_a_pipe() {
     course().assert().success().stdout(contains("\x1b").not());
 }

@@ -252,6 +252,41 @@ fn an_example_with_an_address_has_it_where_the_replay_looks_for_it() {
 }
 
 #[test]
+fn every_help_has_examples_that_can_be_typed_as_they_stand() {
+    let after_help = Regex::new(r#"after_help = "((?:[^"\\]|\\.)*)""#).expect("it is tested");
+    for_each_lesson(|lesson| {
+        let bins = files(&lesson.path().join("src/bin")).into_iter();
+        let all = bins.chain(files(&lesson.path().join("examples")));
+        let sources = all.filter_map(|path| Some((fs::read_to_string(&path).ok()?, path)));
+        let programs = sources.filter(|(source, _)| source.contains("derive(Parser)"));
+        let complaints = programs.flat_map(|(source, path)| {
+            let name = path.file_stem().unwrap_or_default().display().to_string();
+            let start = match path.parent().is_some_and(|folder| folder.ends_with("bin")) {
+                true => format!("cargo run -q --bin {name}"),
+                false => format!("cargo run -q -p {} --example {name}", lesson.package),
+            };
+            let help = after_help
+                .captures(&source)
+                .map(|found| found[1].to_owned());
+            let help = help
+                .unwrap_or_default()
+                .replace("\\\\", "\\")
+                .replace("\\n  ", "\n  ");
+            let wrong = |line: &&str| !line.contains(&start) || line.chars().count() > 80;
+            let lines = help.lines().skip(1).filter(wrong);
+            let mut complaints: Vec<String> = lines
+                .map(|line| format!("{}: {line}", path.display()))
+                .collect();
+            if help.lines().count() < 2 {
+                complaints.push(format!("{}: its help has no example", path.display()));
+            }
+            complaints
+        });
+        complaints.collect()
+    });
+}
+
+#[test]
 fn nothing_is_left_to_write() {
     let lessons = LESSONS.iter().flat_map(|lesson| files(&lesson.path()));
     let pages = LESSONS.iter().map(|lesson| workspace().join(lesson.page()));

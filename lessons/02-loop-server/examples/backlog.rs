@@ -12,7 +12,9 @@ use shared::{Addr, Failure, say};
 
 /// Listen, never accept, and connect until one client is not answered within a second.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  backlog --addr 127.0.0.1:8802")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p loop-server --example backlog -- --addr 127.0.0.1:8802"
+)]
 struct Args {
     /// Where to listen
     #[arg(short, long, value_name = "HOST:PORT", default_value = loop_server::ADDR)]

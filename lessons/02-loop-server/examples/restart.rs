@@ -12,7 +12,9 @@ use socket2::{Domain, Socket, Type};
 
 /// Close a connection on the server's side first, then try to listen on its port again.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  restart --addr 127.0.0.1:8802")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p loop-server --example restart -- --addr 127.0.0.1:8802"
+)]
 struct Args {
     /// Where to listen
     #[arg(

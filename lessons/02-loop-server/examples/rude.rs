@@ -13,7 +13,7 @@ use shared::{Addr, Failure, say};
 
 /// Connect to the server and behave badly.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  rude unread")]
+#[command(after_help = "Example:\n  cargo run -q -p loop-server --example rude -- unread")]
 struct Args {
     /// How to behave
     manner: Manner,

@@ -11,14 +11,16 @@ use shared::{Failure, say};
 
 /// Send datagrams to a receiver that does not read until all are sent, and count what it gets.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  asleep --count 5000 --size 1000")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p udp-chat --example asleep -- --count 5000 --size 1000"
+)]
 struct Args {
     /// How many datagrams
-    #[arg(long, default_value = "5000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value = "5000", value_parser = shared::number(1..=1_000_000_u32))]
     count: u32,
 
     /// How many bytes each of them has
-    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u16).range(4..=65_507))]
+    #[arg(long, default_value = "1000", value_parser = shared::number(4..=65_507_u16))]
     size: u16,
 }
 

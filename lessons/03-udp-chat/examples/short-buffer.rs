@@ -10,10 +10,10 @@ use shared::{Failure, escape, say};
 
 /// Receive two datagrams of 18 bytes into a buffer of another size.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  short-buffer 9")]
+#[command(after_help = "Example:\n  cargo run -q -p udp-chat --example short-buffer -- 9")]
 struct Args {
     /// How many bytes the buffer takes
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=2000))]
+    #[arg(value_parser = shared::number(1..=2000_u16))]
     bytes: u16,
 }
 

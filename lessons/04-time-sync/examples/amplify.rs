@@ -12,7 +12,9 @@ use shared::{Addr, Failure, MAX_TEXT, any_port, say};
 
 /// Ask a time server for as much as it gives, and compare the lengths.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  amplify --addr 127.0.0.1:8804")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p time-sync --example amplify -- --addr 127.0.0.1:8804"
+)]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = time_sync::ADDR)]

@@ -14,23 +14,26 @@ use time_sync::{ERROR, format_time};
 
 /// Answer as a time server, but wrong, slowly, and not always.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  crooked-server --ahead 5 --delay 200 --drop 2")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p time-sync --example crooked-server -- --ahead 5 --drop 2"
+)]
 struct Args {
     /// How many seconds its clock is ahead, or behind if it is negative
     #[arg(
         long,
         value_name = "SECS",
         default_value = "0",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = shared::number(i32::MIN..=i32::MAX)
     )]
     ahead: i32,
 
     /// How many milliseconds each way takes: the request's, and the answer's
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = shared::number(0..=60_000_u64))]
     delay: u64,
 
     /// Lose each Nth request
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = shared::number(1..=u64::MAX))]
     drop: Option<u64>,
 
     /// Where to listen; port 0 lets the system choose a free one

@@ -24,7 +24,7 @@ pub struct Writer {
 #[derive(clap::Args)]
 pub struct Gap {
     /// Pause between two messages, in milliseconds, at most 1000
-    #[arg(long, value_name = "MS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=1000))]
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = shared::number(0..=1000_u64))]
     gap: u64,
 }
 
@@ -32,7 +32,7 @@ pub struct Gap {
 #[derive(clap::Args)]
 pub struct Reader {
     /// Begin to read so long after the first byte has arrived, in milliseconds
-    #[arg(long, value_name = "MS", default_value = "300", value_parser = clap::value_parser!(u64).range(..=60_000))]
+    #[arg(long, value_name = "MS", default_value = "300", value_parser = shared::number(0..=60_000_u64))]
     wait: u64,
 
     /// Begin to read when Enter is pressed
@@ -40,7 +40,7 @@ pub struct Reader {
     enter: bool,
 
     /// The size of the buffer: the most that one read can return
-    #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = shared::number(1..=u16::MAX))]
     buffer: u16,
 }
 

@@ -366,11 +366,19 @@ fn gives_the_command_when_nobody_listens() {
 fn refuses_arguments_that_make_no_sense() {
     for (program, arguments, complaint) in [
         (SERVER, "", "Usage: sticky-server"),
-        (SERVER, "glue --buffer 0", "0 is not in 1..=65535"),
+        (
+            SERVER,
+            "glue --buffer 0",
+            "expected a whole number from 1 to 65535",
+        ),
         (SERVER, "glue --enter --wait 5", "cannot be used with"),
         (SERVER, "glue --nodelay", "unexpected argument '--nodelay'"),
         (SERVER, "slice --wait 5", "unexpected argument '--wait'"),
-        (CLIENT, "glue --gap 1001", "1001 is not in 0..=1000"),
+        (
+            CLIENT,
+            "glue --gap 1001",
+            "expected a whole number from 0 to 1000",
+        ),
         (
             CLIENT,
             "datagram --nodelay",

@@ -26,7 +26,7 @@ pub struct Wire {
     pub byte_order: ByteOrder,
 
     /// Give the other side up after so many seconds without progress
-    #[arg(long, value_name = "SECS", global = true, default_value = "30", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECS", global = true, default_value = "30", value_parser = shared::number(1..=86_400_u64))]
     timeout: u64,
 }
 

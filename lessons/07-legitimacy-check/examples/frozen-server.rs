@@ -17,7 +17,7 @@ use shared::{Addr, Failure, read_exact_by, say, warn};
 
 /// WEAK ON PURPOSE: an auth-server whose nonce never changes, to be attacked with `replay`.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  frozen-server --addr 127.0.0.1:8807")]
+#[command(after_help = "Example:\n  cargo run -q -p legitimacy-check --example frozen-server")]
 struct Args {
     /// Where to listen, on this machine only
     #[arg(short, long, value_name = "HOST:PORT", default_value = legitimacy_check::ADDR)]

@@ -22,7 +22,9 @@ use shared::{Addr, Failure, read_exact_by, say, warn};
 
 /// WEAK ON PURPOSE: prove the key to each other by the same formula, to be attacked with `reflection`.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  mutual-server --mended")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p legitimacy-check --example mutual-server -- --mended"
+)]
 struct Args {
     /// Make every answer say who gives it and in which conversation
     #[arg(long)]

@@ -17,7 +17,9 @@ use shared::{Addr, Failure, read_by, read_exact_by, say};
 
 /// Have a mutual-server answer its own question.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  reflection --addr 127.0.0.1:8807")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p legitimacy-check --example reflection -- --addr 127.0.0.1:8807"
+)]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = legitimacy_check::ADDR)]

@@ -17,7 +17,7 @@ use shared::{Addr, Failure, escape, read_by, read_exact_by, say};
 
 /// Stand between an honest client and its server, record, and replay the answer.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  replay --addr 127.0.0.1:9807 --to 127.0.0.1:8807")]
+#[command(after_help = "Example:\n  cargo run -q -p legitimacy-check --example replay")]
 struct Args {
     /// Where to listen for the honest client
     #[arg(

@@ -25,7 +25,7 @@ const TRIPS: usize = 2001;
 
 /// Measure an early-exit and a constant-time comparison, in this process and over loopback.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  timing")]
+#[command(after_help = "Example:\n  cargo run -q -p legitimacy-check --example timing")]
 struct Args {
     /// Where the measured server listens, in this process; port 0 lets the system choose
     #[arg(short, long, value_name = "HOST:PORT", default_value = "127.0.0.1:0")]

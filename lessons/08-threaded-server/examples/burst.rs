@@ -14,10 +14,12 @@ use socket2::{Domain, Socket, Type};
 
 /// Connect many clients at once and count the greetings.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  burst --clients 1000 --wait 5")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p threaded-server --example burst -- --clients 1000 --wait 5"
+)]
 struct Args {
     /// How many clients
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = shared::number(1..=10_000_u32))]
     clients: u32,
 
     /// How long to wait for the greetings, in seconds

@@ -14,7 +14,7 @@ use shared::{Addr, Failure, say};
 
 /// Send a byte now and then and never end the line, until the server closes.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  slow --every 0.1")]
+#[command(after_help = "Example:\n  cargo run -q -p threaded-server --example slow -- --every 0.1")]
 struct Args {
     /// How long to wait between two bytes, in seconds
     #[arg(long, value_name = "SECS", default_value = "0.1", value_parser = shared::seconds)]

@@ -13,14 +13,16 @@ use shared::{Failure, say};
 
 /// Start threads and measure time and memory.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  threads --threads 1000 --stack 2048")]
+#[command(
+    after_help = "Example:\n  cargo run -q -p threaded-server --example threads -- --stack 2048"
+)]
 struct Args {
     /// How many threads
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = shared::number(1..=100_000_u32))]
     threads: u32,
 
     /// The size of each stack, in KiB
-    #[arg(long, value_name = "KIB", default_value = "256", value_parser = clap::value_parser!(u32).range(16..=1_048_576))]
+    #[arg(long, value_name = "KIB", default_value = "256", value_parser = shared::number(16..=1_048_576_u32))]
     stack: u32,
 }
 

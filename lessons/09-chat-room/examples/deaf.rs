@@ -15,6 +15,7 @@ use shared::{Addr, Failure, escape, say};
 
 /// Enter the room as `deaf`, who never reads, and as `talker`, who talks until deaf has left.
 #[derive(Parser)]
+#[command(after_help = "Example:\n  cargo run -q -p chat-room --example deaf")]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = chat_room::ADDR)]

@@ -15,7 +15,7 @@ use socket2::SockRef;
 
 /// Greet everybody and send back each line, with one thread for all.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  lines --threads")]
+#[command(after_help = "Example:\n  cargo run -q -p chat-room --example lines -- --threads")]
 struct Args {
     /// Two threads for each client, instead of one thread for all
     #[arg(long)]

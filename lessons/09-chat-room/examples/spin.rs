@@ -12,7 +12,7 @@ use shared::{Failure, say};
 
 /// Wait for a client that says nothing, in two ways, and count how often poll returns.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  spin --seconds 10   (and look at it with: top)")]
+#[command(after_help = "Example:\n  cargo run -q -p chat-room --example spin -- --seconds 10")]
 struct Args {
     /// How long each way, in seconds
     #[arg(long, value_name = "SECS", default_value = "1", value_parser = shared::seconds)]

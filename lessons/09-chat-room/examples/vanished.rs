@@ -16,6 +16,7 @@ use socket2::Socket;
 
 /// Accept a client that is gone already, and then the next one, who is not there.
 #[derive(Parser)]
+#[command(after_help = "Example:\n  cargo run -q -p chat-room --example vanished")]
 struct Args {}
 
 fn main() -> ExitCode {

@@ -17,7 +17,7 @@ const MAX_MESSAGE: usize = 100 * 1024;
 
 /// Send one message, say that it is done, and print what comes back.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  echo-client \"hello, world\"")]
+#[command(after_help = "Example:\n  cargo run -q --bin echo-client -- \"hello, world\"")]
 struct Args {
     /// What to send, at most 100 KiB
     #[arg(default_value = "hello")]

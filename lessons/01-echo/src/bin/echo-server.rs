@@ -12,7 +12,7 @@ use shared::{Addr, Failure, preview, say};
 
 /// Accept one client, send back every byte it sends, and exit when it has finished.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  echo-server --addr 127.0.0.1:8801")]
+#[command(after_help = "Example:\n  cargo run -q --bin echo-server -- --addr 127.0.0.1:8801")]
 struct Args {
     /// Where to listen; port 0 lets the system choose a free one
     #[arg(short, long, value_name = "HOST:PORT", default_value = echo::ADDR)]

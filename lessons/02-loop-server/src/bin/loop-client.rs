@@ -12,7 +12,9 @@ use shared::{Addr, Failure, ask, escape, say};
 
 /// Send each line from the keyboard, print the echo; q or Ctrl-D ends.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  loop-client\n  printf 'a\\nb\\n' | loop-client")]
+#[command(
+    after_help = "Examples:\n  cargo run -q --bin loop-client\n  printf 'a\\nb\\n' | cargo run -q --bin loop-client"
+)]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = loop_server::ADDR)]

@@ -14,7 +14,7 @@ use shared::{Addr, Failure, say, warn};
 
 /// Serve client after client and send back every byte each of them sends, until Ctrl-C.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  loop-server --addr 127.0.0.1:8802")]
+#[command(after_help = "Example:\n  cargo run -q --bin loop-server -- --addr 127.0.0.1:8802")]
 struct Args {
     /// Where to listen; port 0 lets the system choose a free one
     #[arg(short, long, value_name = "HOST:PORT", default_value = loop_server::ADDR)]

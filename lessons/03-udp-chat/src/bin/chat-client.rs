@@ -16,7 +16,9 @@ use udp_chat::{allow_long_texts, built_in_contacts, line_from, names, read_conta
 
 /// Choose a contact, write, see the answer; q leaves the contact, then the program.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  chat-client\n  printf 'alice\\nhello\\n' | chat-client")]
+#[command(
+    after_help = "Examples:\n  cargo run -q --bin chat-client\n  printf 'alice\\nhello\\n' | cargo run -q --bin chat-client"
+)]
 struct Args {
     /// A JSON file with contacts, such as {"alice": "127.0.0.1:8803"}
     #[arg(long, value_name = "FILE")]

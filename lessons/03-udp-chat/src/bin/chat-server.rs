@@ -17,7 +17,7 @@ use udp_chat::{allow_long_texts, line_from};
 ///
 /// Ctrl-D at the prompt ends it too. A reply without a character is a reply: an empty datagram.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  chat-server --addr 127.0.0.1:8803")]
+#[command(after_help = "Example:\n  cargo run -q --bin chat-server -- --addr 127.0.0.1:8803")]
 struct Args {
     /// Where to listen; port 0 lets the system choose a free one
     #[arg(short, long, value_name = "HOST:PORT", default_value = udp_chat::ADDR)]

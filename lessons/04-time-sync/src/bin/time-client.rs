@@ -17,7 +17,7 @@ use time_sync::{SECONDS, Sample, Tally, read_answer};
 /// Ask a server for the time each second, until Ctrl-C; then say how that went.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  time-client\n  time-client %A -c 3 -i 0.5\n  time-client --offset -c 10"
+    after_help = "Examples:\n  cargo run -q --bin time-client\n  cargo run -q --bin time-client -- %A -c 3 -i 0.5\n  cargo run -q --bin time-client -- --offset -c 10"
 )]
 struct Args {
     /// How the server shall write the time, as in strftime; "" leaves it to the server
@@ -25,7 +25,7 @@ struct Args {
     format: String,
 
     /// How many questions to ask
-    #[arg(short, long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(short, long, value_parser = shared::number(1..=u32::MAX))]
     count: Option<u32>,
 
     /// From one question to the next

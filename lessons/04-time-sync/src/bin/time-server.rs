@@ -16,7 +16,7 @@ use time_sync::{ERROR, format_time};
 
 /// Answer each datagram, which is a strftime format, with the local time in it, until Ctrl-C.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  time-server --addr 127.0.0.1:8804")]
+#[command(after_help = "Example:\n  cargo run -q --bin time-server -- --addr 127.0.0.1:8804")]
 struct Args {
     /// Where to listen; port 0 lets the system choose a free one
     #[arg(short, long, value_name = "HOST:PORT", default_value = time_sync::ADDR)]

@@ -14,7 +14,7 @@ use sticky_packets::{Gap, MESSAGES, Reader, Writer};
 /// The other side of an experiment: write five messages, or read what the server writes.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  sticky-client glue --gap 300\n  sticky-client slice --buffer 9"
+    after_help = "Examples:\n  cargo run -q --bin sticky-client -- glue --gap 300\n  cargo run -q --bin sticky-client -- slice --buffer 9"
 )]
 struct Args {
     #[command(subcommand)]

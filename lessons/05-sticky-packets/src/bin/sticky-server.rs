@@ -20,7 +20,9 @@ const MOST: usize = 1000;
 
 /// Serve one client with one experiment, show what a reader sees of five messages, and exit.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  sticky-server glue --wait 0\n  sticky-server slice --gap 300")]
+#[command(
+    after_help = "Examples:\n  cargo run -q --bin sticky-server -- glue --wait 0\n  cargo run -q --bin sticky-server -- slice --gap 300"
+)]
 struct Args {
     #[command(subcommand)]
     experiment: Experiment,

@@ -14,7 +14,7 @@ use shared::{Addr, Failure};
 /// Receive the server's file, or send it one.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  file-client receive --dir inbox\n  file-client send holiday.mp4"
+    after_help = "Examples:\n  cargo run -q --bin file-client -- receive --dir inbox\n  cargo run -q --bin file-client -- send holiday.mp4"
 )]
 struct Args {
     #[command(subcommand)]

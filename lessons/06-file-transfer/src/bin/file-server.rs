@@ -16,7 +16,7 @@ use shared::{Addr, Failure, say, warn};
 /// Send one file to each client, or receive a file from each; client after client, until Ctrl-C.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  file-server send holiday.mp4\n  file-server receive --dir inbox"
+    after_help = "Examples:\n  cargo run -q --bin file-server -- send holiday.mp4\n  cargo run -q --bin file-server -- receive --dir inbox"
 )]
 struct Args {
     #[command(subcommand)]

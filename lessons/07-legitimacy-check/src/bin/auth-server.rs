@@ -19,7 +19,7 @@ use shared::{Addr, Failure, read_exact_by, say, warn};
 /// The key comes from --key-file, else from the environment variable COURSE_KEY, else it is the
 /// course's own.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  auth-server --key-file my.key")]
+#[command(after_help = "Example:\n  cargo run -q --bin auth-server -- --key-file my.key")]
 struct Args {
     /// A file that holds the key and nothing else; a line end behind it does not count
     #[arg(short, long, value_name = "FILE")]

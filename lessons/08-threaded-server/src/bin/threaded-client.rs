@@ -15,7 +15,9 @@ use threaded_server::{FULL, LineReader, MAX_LINE, Received};
 
 /// Print the greeting, send each line from the keyboard, print the echo; q or Ctrl-D ends.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  threaded-client\n  printf 'a\\nb\\n' | threaded-client")]
+#[command(
+    after_help = "Examples:\n  cargo run -q --bin threaded-client\n  printf 'a\\nb\\n' | cargo run -q --bin threaded-client"
+)]
 struct Args {
     /// How long to wait for each line of the server, in seconds
     #[arg(short, long, value_name = "SECS", default_value = "10", value_parser = shared::seconds)]

@@ -19,11 +19,13 @@ const MAX_REST: usize = 1024 * 1024;
 
 /// Greet every client and send back each of its lines, many clients at once, until Ctrl-C.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  threaded-server --max-clients 2 --idle-timeout 10")]
+#[command(
+    after_help = "Example:\n  cargo run -q --bin threaded-server -- --max-clients 2 --idle-timeout 10"
+)]
 struct Args {
     /// How many clients may be here at once; the next one is told 'server full'
     // Each needs an open file, and often a program may have 1,024 (`ulimit -n`); a few are ours.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = shared::number(1..=u32::MAX))]
     max_clients: u32,
 
     /// How long a client has for each of its lines, in seconds
@@ -35,7 +37,7 @@ struct Args {
     write_timeout: Duration,
 
     /// How many clients may wait to be accepted; the system may have a lower limit
-    #[arg(long, value_name = "N", default_value = "4096", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = shared::number(1..=i32::MAX))]
     backlog: i32,
 
     /// Where to listen; port 0 lets the system choose a free one

@@ -18,7 +18,9 @@ use shared::{Addr, Failure, escape, preview, write_all_by};
 
 /// Talk in the chat room and see what the others say; q or Ctrl-D ends.
 #[derive(Parser)]
-#[command(after_help = "Examples:\n  room-client mia\n  printf 'a\\nb\\n' | room-client tom")]
+#[command(
+    after_help = "Examples:\n  cargo run -q --bin room-client -- mia\n  printf 'a\\nb\\n' | cargo run -q --bin room-client -- tom"
+)]
 struct Args {
     /// How you are called there: letters, digits, - and _
     #[arg(value_parser = one_line)]

@@ -16,7 +16,7 @@ use socket2::SockRef;
 
 /// Pass on what each client says to all others, until Ctrl-C.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  room-server --threads")]
+#[command(after_help = "Example:\n  cargo run -q --bin room-server -- --threads")]
 struct Args {
     /// Two threads for each client, instead of one thread for all
     #[arg(long)]
@@ -24,7 +24,7 @@ struct Args {
 
     /// How many clients may be here at once
     // Each needs an open file, and often a program may have 1,024 (`ulimit -n`); a few are ours.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = shared::number(1..=u32::MAX))]
     max_clients: u32,
 
     /// How long a client has to say its name, in seconds

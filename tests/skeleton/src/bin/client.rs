@@ -11,7 +11,7 @@ use shared::{Addr, Failure};
 
 /// TO WRITE: what the client does, as --help says it.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  {{name}}-client --addr 127.0.0.1:{{port}}")]
+#[command(after_help = "Example:\n  cargo run -q --bin {{name}}-client -- --addr 127.0.0.1:{{port}}")]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = {{crate}}::ADDR)]

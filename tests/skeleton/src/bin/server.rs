@@ -11,7 +11,7 @@ use shared::{Addr, Failure, say};
 
 /// TO WRITE: what the server does, as --help says it.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  {{name}}-server --addr 127.0.0.1:{{port}}")]
+#[command(after_help = "Example:\n  cargo run -q --bin {{name}}-server -- --addr 127.0.0.1:{{port}}")]
 struct Args {
     /// Where to listen; port 0 lets the system choose a free one
     #[arg(short, long, value_name = "HOST:PORT", default_value = {{crate}}::ADDR)]

@@ -10,7 +10,7 @@ use shared::{Failure, say};
 #[derive(clap::Args)]
 pub struct Args {
     /// The lesson's number, such as 9
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=99))]
+    #[arg(value_parser = shared::number(1..=99_u16))]
     number: u16,
 
     /// The name of its package, such as chat-room

@@ -31,7 +31,7 @@ pub struct Args {
     lesson: Option<&'static Lesson>,
 
     /// How many rounds, of which the median counts
-    #[arg(long, value_name = "N", default_value = "7", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value = "7", value_parser = shared::number(1..=1000_u32))]
     rounds: u32,
 
     /// Write the tables into the pages in docs/ instead of showing them
