@@ -296,12 +296,15 @@ accepted 127.0.0.1:50000
 **Terminal 2**
 ```console
 $ cargo run -q --bin loop-client
+connected; q or Ctrl-D ends
 > ^C
 $ cargo run -q --bin loop-client
+connected; q or Ctrl-D ends
 > hi
 hi
 > ^D
 $ cargo run -q --bin loop-client
+connected; q or Ctrl-D ends
 > q
 ```
 ",

@@ -3,7 +3,7 @@
 //! Terminal 1: `cargo run --bin loop-server`
 //! Terminal 2: `cargo run --bin loop-client`
 
-use std::io::{Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 
@@ -28,6 +28,9 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), Failure> {
     let mut stream = TcpStream::connect(&args.addr)
         .map_err(|e| Failure::connect(&args.addr, "loop-server", e))?;
+    if io::stdin().is_terminal() {
+        say!("connected; q or Ctrl-D ends");
+    }
 
     while let Some(message) = ask("> ")? {
         if message == b"q" {
