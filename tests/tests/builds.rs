@@ -63,7 +63,7 @@ static CARGO: LazyLock<Regex> =
 /// The forms whose features the test above compares. `bench` is for authors, and says that it builds.
 static FORMS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"^cargo( -q)? (build-all|test$|test -p [\w-]+|course|run( -q)? (--bin [\w-]+|-p [\w-]+ --example [\w-]+))",
+        r"^cargo( -q)? (…|build-all|test$|test -p [\w-]+|course|run( -q)? (--bin [\w-]+|-p [\w-]+ --example [\w-]+))",
     )
     .expect("the pattern is tested")
 });
