@@ -9,7 +9,7 @@
 //! - [`first_line`] and [`exited`] wait for a program that a test has started by itself.
 //! - [`is_timeout`] tells a wait that ended from a connection that broke.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
-//! - [`play`] replays a transcript that stands in a test.
+//! - [`play()`] replays a transcript that stands in a test.
 //! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here.
 //! - [`example`] is a lesson's example, built from its source as it is now.
 //!

@@ -231,6 +231,22 @@ fn every_exercise_stands_in_the_page_in_its_checks_and_in_their_proof() {
 }
 
 #[test]
+fn every_exercise_is_played_or_said_to_make_no_program() {
+    for_each_lesson(|lesson| {
+        let file = format!("lessons/{}/tests/play.rs", lesson.folder);
+        let text = read(&file);
+        let exercises = lesson.exercises().into_iter();
+        let missing = exercises.filter(|exercise| {
+            let played = format!("\"{}\"", exercise.number);
+            let said = format!("play.none(\"{} ", exercise.number);
+            !text.contains(&played) && !text.contains(&said)
+        });
+        let missing = missing.map(|exercise| format!("{file} does not know {}", exercise.number));
+        missing.collect()
+    });
+}
+
+#[test]
 fn an_example_with_an_address_has_it_where_the_replay_looks_for_it() {
     for_each_lesson(|lesson| {
         let examples = files(&lesson.path().join("examples"));
