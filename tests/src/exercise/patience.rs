@@ -146,3 +146,18 @@ impl Notes {
         self.margins.lock().unwrap_or_else(|e| e.into_inner())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_quarter_for_what_is_right_and_four_times_for_a_mistake() {
+        let second = Duration::from_secs(1);
+        let scaled = |mode| Patience::new(mode, 1).limit(second).duration();
+        assert_eq!(scaled(Mode::Learner), second);
+        assert_eq!(scaled(Mode::Right), second / 4);
+        assert_eq!(scaled(Mode::Mistake), 4 * second);
+        assert_eq!(Patience::new(Mode::Learner, 8).wait, 8 * WAIT);
+    }
+}
