@@ -128,7 +128,7 @@ pub fn check(args: &Check) -> Result<(), Failure> {
         None => vec![build(program)?],
     };
     say!("Program {}, {}", program.number, program.name);
-    match judge(program, &command) {
+    match judge(program, &command, show) {
         None => {
             say!("  All is right. {}", after(program));
             Ok(())
@@ -176,7 +176,11 @@ fn build(program: &Program) -> Result<String, Failure> {
 }
 
 /// Prints what becomes of each step; the first that is not right, and how many there are.
-fn judge(program: &Program, command: &[String]) -> Option<(usize, usize)> {
+fn judge(
+    program: &Program,
+    command: &[String],
+    show: fn(usize, &str, Option<&Fault>),
+) -> Option<(usize, usize)> {
     let steps = steps(program.number);
     let of = steps.len() + 1;
     let page = format!("{}: From an empty file", program.lesson().page());
@@ -283,7 +287,12 @@ mod tests {
             let Some(command) = python(program, &[]) else {
                 return;
             };
-            assert_eq!(judge(program, &command), None, "{}", program.name);
+            assert_eq!(
+                judge(program, &command, |_, _, _| {}),
+                None,
+                "{}",
+                program.name
+            );
         }
     }
 
@@ -313,7 +322,7 @@ mod tests {
                 return;
             };
             // A mistake shows only at its pace, which a busy machine may not keep.
-            let judged = || judge(program, &command).map(|(step, _)| step);
+            let judged = || judge(program, &command, |_, _, _| {}).map(|(step, _)| step);
             let found = (0..5).map(|_| judged()).find(|found| *found == Some(step));
             assert!(found.is_some(), "{} {mistake}", program.name);
         }

@@ -33,6 +33,9 @@ impl Running {
         started.args(&command[1..]).arg(given);
         started.current_dir(workspace());
         started.stdin(Stdio::null()).stdout(Stdio::piped());
+        if cfg!(test) {
+            started.stderr(Stdio::null()); // what a wrong program says is no part of the tests' output
+        }
         let mut child = started.spawn().map_err(|e| {
             let shown = escape(program.as_bytes());
             Fault::new(format!("cannot start {shown}: {e}"))
