@@ -175,6 +175,30 @@ fn exercise_5_1_is_proved() {
             "an error of read is taken for the end",
         ),
         (
+            "takes a reset between two messages for the end",
+            |mut stream, size, each| {
+                let (mut buffer, mut begun) = (vec![0; size], Vec::new());
+                loop {
+                    let n = match stream.read(&mut buffer) {
+                        Err(e) if e.kind() == ErrorKind::ConnectionReset && begun.is_empty() => 0,
+                        read => read?,
+                    };
+                    if n == 0 {
+                        return Ok(begun);
+                    }
+                    for &byte in &buffer[..n] {
+                        if byte == b'\n' {
+                            each(&begun);
+                            begun.clear();
+                        } else {
+                            begun.push(byte);
+                        }
+                    }
+                }
+            },
+            "an error of read is taken for the end",
+        ),
+        (
             "has room for 1,024 bytes of a message",
             |stream, size, each| {
                 solution::split(stream, size, &mut |message| {

@@ -311,23 +311,27 @@ fn reads_no_more_than_size(trial: &Trial, split: Split) -> Step {
 }
 
 fn reports_a_reset(trial: &Trial, split: Split) -> Step {
-    let mut splitting = start_split(trial, split, 64)?;
-    splitting.peer.send(b"hej\nhalf a mess")?;
-    splitting.peer.wait_until_read(&splitting.theirs);
-    splitting.peer.reset();
-    let result = splitting.attempt.result().breaks(READING)?;
-    let kind = result.as_ref().err().map(io::Error::kind);
-    if matches!(
-        kind,
-        Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
-    ) {
-        return Ok(());
+    // Inside a message, between two, and before there is any.
+    for sent in [&b"hej\nhalf a mess"[..], b"hej\n", b""] {
+        let mut splitting = start_split(trial, split, 64)?;
+        splitting.peer.send(sent)?;
+        splitting.peer.wait_until_read(&splitting.theirs);
+        splitting.peer.reset();
+        let result = splitting.attempt.result().breaks(READING)?;
+        let kind = result.as_ref().err().map(io::Error::kind);
+        if !matches!(
+            kind,
+            Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+        ) {
+            return Err(Fault::new(format!(
+                "after {} the other side reset the connection: expected its error, got {result:?}",
+                show(sent)
+            ))
+            .breaks(READING)
+            .cause("an error of read is taken for the end of the stream, or replaced by another"));
+        }
     }
-    Err(Fault::new(format!(
-        "the other side reset the connection: expected its error, got {result:?}"
-    ))
-    .breaks(READING)
-    .cause("an error of read is taken for the end of the stream, or replaced by another"))
+    Ok(())
 }
 
 /// One message of so many bytes, read 16 at a time.
@@ -642,27 +646,32 @@ fn reports_a_cut_answer(trial: &Trial, ask_all: AskAll) -> Step {
 }
 
 fn reports_a_reset_of_the_server(trial: &Trial, ask_all: AskAll) -> Step {
-    let mut asking = start_asking(trial, ask_all, &[b"hello".to_vec()])?;
-    let sent = asking
-        .server
-        .expect(b"\x05hello", "the question should be sent");
-    sent.breaks(ON_WIRE).cause(ON_THE_WIRE)?;
-    asking.server.send(b"\x05hal")?;
-    asking.server.wait_until_read(&asking.theirs);
-    asking.server.reset();
-    let result = asking.attempt.result().breaks(ELSE)?;
-    let kind = result.as_ref().err().map(io::Error::kind);
-    if matches!(
-        kind,
-        Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
-    ) {
-        return Ok(());
+    // Inside an answer, behind its length, and before it.
+    for sent in [&b"\x05hal"[..], b"\x05", b""] {
+        let mut asking = start_asking(trial, ask_all, &[b"hello".to_vec()])?;
+        let asked = asking
+            .server
+            .expect(b"\x05hello", "the question should be sent");
+        asked.breaks(ON_WIRE).cause(ON_THE_WIRE)?;
+        asking.server.send(sent)?;
+        asking.server.wait_until_read(&asking.theirs);
+        asking.server.reset();
+        let result = asking.attempt.result().breaks(ELSE)?;
+        let kind = result.as_ref().err().map(io::Error::kind);
+        if !matches!(
+            kind,
+            Some(ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
+        ) {
+            return Err(Fault::new(format!(
+                "after {} of the answer the server reset the connection: expected that error, \
+                 got {result:?}",
+                show(sent)
+            ))
+            .breaks(ELSE)
+            .cause("an error of read is taken for the end, or replaced by another"));
+        }
     }
-    Err(Fault::new(format!(
-        "the server reset the connection inside an answer: expected that error, got {result:?}"
-    ))
-    .breaks(ELSE)
-    .cause("an error of read is taken for the end, or replaced by another"))
+    Ok(())
 }
 
 fn leaves_the_stream_as_it_was(trial: &Trial, ask_all: AskAll) -> Step {
