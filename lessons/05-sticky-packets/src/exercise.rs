@@ -33,8 +33,8 @@ pub fn split(stream: TcpStream, size: usize, each: &mut dyn FnMut(&[u8])) -> io:
 
 /// 5.2 ★★ Kill the 40 ms: asks a server one question after another, and returns the answers.
 ///
-/// `stream` is connected with the server. Where a question is too long, the ones before it may have
-/// been asked, or not.
+/// `stream` is connected with the server, which sends nothing but the answers. Where a question is
+/// too long, the ones before it may have been asked, or not.
 ///
 /// - A question goes over the wire as one byte with its length and then so many bytes, and an
 ///   answer comes back in the same form.
