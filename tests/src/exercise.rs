@@ -104,7 +104,9 @@ mod tests {
         let Verdict::Wrong(fault) = hangs else {
             panic!("it is wrong")
         };
-        assert_eq!(fault.what, "your function had not returned 0.1 s later");
+        // On a machine that stalls, something is said in front of it.
+        let seen = "your function had not returned 0.1 s later";
+        assert!(fault.what.ends_with(seen), "{fault}");
     }
 
     #[test]
