@@ -109,7 +109,8 @@ impl<T> Attempt<T> {
         Err(Fault::new(format!(
             "for {:.1} s there was nothing to do, and your function wanted the processor all the time",
             during.as_secs_f64(),
-        )))
+        ))
+        .late()) // a thread that waits for its turn looks like one that works
     }
 }
 

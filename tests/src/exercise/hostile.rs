@@ -1,13 +1,13 @@
 //! What any function that reads or writes should stand.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::fault::Step;
+use super::fault::{Fault, Step};
 use super::trial::Trial;
 
 /// Sizes around a limit: nothing, the smallest, the limit and its neighbours, and some between in no
@@ -86,6 +86,44 @@ impl Write for Sink {
         self.flushed = self.taken.len();
         Ok(())
     }
+}
+
+/// What makes each `accept` of a listener fail, until it is told otherwise.
+pub struct FailingAccept {
+    addr: SocketAddr,
+    switch: TcpListener,
+}
+
+impl Trial {
+    /// A listener whose every `accept` fails, and what makes it so. It is non-blocking and nobody
+    /// connects to it: the error is WouldBlock.
+    pub fn failing_listener(&self) -> Step<(TcpListener, FailingAccept)> {
+        let (listener, addr) = self.listen()?;
+        let switch = listener.try_clone().map_err(cannot_fail)?;
+        switch.set_nonblocking(true).map_err(cannot_fail)?;
+        Ok((listener, FailingAccept { addr, switch }))
+    }
+}
+
+impl FailingAccept {
+    /// Where the listener listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The listener, for what else can be done to it.
+    pub fn listener(&self) -> &TcpListener {
+        &self.switch
+    }
+
+    /// From now on `accept` waits for a client, as it does elsewhere.
+    pub fn ends(&self) -> Step {
+        self.switch.set_nonblocking(false).map_err(cannot_fail)
+    }
+}
+
+fn cannot_fail(error: io::Error) -> Fault {
+    Fault::new(format!("the check could not make accept fail: {error}"))
 }
 
 /// Strangers who write datagrams at a steady pace, until this is dropped.

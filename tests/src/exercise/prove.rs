@@ -196,6 +196,10 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
                 None
             }
             Verdict::NotStarted => Some(format!("'{name}' is right, and not started")),
+            Verdict::Wrong(fault) if fault.time == Time::Spoilt => {
+                self.is_unproved(&format!("'{name}' is right, and fails:\n{fault}"));
+                None
+            }
             Verdict::Wrong(fault) => Some(format!(
                 "'{name}' is right, and fails (with a quarter of the time that a learner has):\n{fault}"
             )),
@@ -228,13 +232,17 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
                 return Some(Err(complaint));
             }
         }
-        // Not by `eprintln!`: of a test that passes, nobody would see it.
+        self.is_unproved(&complaint);
+        None
+    }
+
+    fn is_unproved(&self, complaint: &str) {
         let exercise = self.exercise;
+        // Not by `eprintln!`: of a test that passes, nobody would see it.
         let _ = writeln!(
             io::stderr(),
             "not proved: the machine was busy, {exercise}: {complaint}"
         );
-        None
     }
 
     fn print(&self, sentences: &[String], unguarded: usize, margins: Margins) {

@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check, compare};
+use course::exercise::{
+    Attempt, Explain, FailingAccept, Fault, Peer, Step, Trial, Verdict, check, compare,
+};
 use loop_server::contract::End;
 
 use super::{BAD_MANNERS, READ_THE_CODE, SMALL, is_reset};
@@ -29,7 +31,7 @@ const ONE_AT_A_TIME: &str = "docs/02-loop-server.md: One at a time";
 pub fn serve(serve: Serve) -> Verdict {
     check(move |trial| {
         let queue = Queue::start(trial, serve).read(READ_THE_CODE)?;
-        let accept = FailingAccept::start(trial, serve).read(READ_THE_CODE)?;
+        let accept = Failing::start(trial, serve).read(READ_THE_CODE)?;
         serves_polite_clients(trial, serve).read(READ_THE_CODE)?;
         for rude in RUDE {
             survives(trial, serve, &rude).read(BAD_MANNERS)?;
@@ -427,9 +429,8 @@ fn survives_resets_in_the_queue(_: &Trial, _: Serve) -> Step {
 }
 
 /// A function whose every accept fails while the other steps go on.
-struct FailingAccept {
-    addr: SocketAddr,
-    switch: TcpListener,
+struct Failing {
+    accept: FailingAccept,
     attempt: ServeAttempt,
     since: Instant,
 }
@@ -438,17 +439,13 @@ fn ours(error: std::io::Error) -> Fault {
     Fault::new(format!("the check could not make accept fail: {error}"))
 }
 
-impl FailingAccept {
-    fn start(trial: &Trial, serve: Serve) -> Step<FailingAccept> {
-        let (listener, addr) = trial.listen()?;
-        let switch = listener.try_clone().map_err(ours)?;
-        // A non-blocking listener to which nobody connects: each accept fails with WouldBlock.
-        switch.set_nonblocking(true).map_err(ours)?;
+impl Failing {
+    fn start(trial: &Trial, serve: Serve) -> Step<Failing> {
+        let (listener, accept) = trial.failing_listener()?;
         let since = Instant::now();
         let attempt = trial.start(move || serve(&listener, 1));
-        Ok(FailingAccept {
-            addr,
-            switch,
+        Ok(Failing {
+            accept,
             attempt,
             since,
         })
@@ -484,11 +481,11 @@ impl FailingAccept {
             let what = format!("{WHAT}: you paused {each_second:.1} times a second");
             return Err(Fault::new(what).late().cause(LONGER));
         }
-        self.switch.set_nonblocking(false).map_err(ours)?;
+        self.accept.ends()?;
         let since = Instant::now();
         let limit = trial.limit(Duration::from_secs(1));
         let what = "accept had failed for more than a second, then it worked again";
-        let mut client = trial.connect(self.addr)?;
+        let mut client = trial.connect(self.accept.addr())?;
         client.send(b"hello")?;
         while !limit.passed(since) {
             let _ = client.stream().set_nonblocking(true);
@@ -512,7 +509,7 @@ impl FailingAccept {
     /// A listener that was shut down fails with InvalidInput, until it listens again.
     #[cfg(target_os = "linux")]
     fn fails_otherwise(&self, what: &str) -> Step {
-        let listener = socket2::SockRef::from(&self.switch);
+        let listener = socket2::SockRef::from(self.accept.listener());
         listener.shutdown(std::net::Shutdown::Both).map_err(ours)?;
         thread::sleep(Duration::from_millis(300)); // for so long it fails
         self.attempt

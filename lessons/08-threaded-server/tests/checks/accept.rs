@@ -28,11 +28,7 @@ fn survives<T: Send + 'static>(
     const WHAT: &str = "accept failed again and again (the check made it fail for 0.8 s)";
     /// Of a tenth of a second there are eight; who looks every 20 ms still passes.
     const MOST_PAUSES: f64 = 60.0;
-    let ours = |e| Fault::new(format!("the check could not make accept fail: {e}"));
-    let (listener, addr) = trial.listen()?;
-    let switch = listener.try_clone().map_err(ours)?;
-    // A non-blocking listener to which nobody connects: each accept fails with WouldBlock.
-    switch.set_nonblocking(true).map_err(ours)?;
+    let (listener, failing) = trial.failing_listener()?;
     let attempt = trial.start(move || function(&listener));
     let (started, before) = (Instant::now(), attempt.pauses());
     let idle = attempt.expect_idle(Duration::from_millis(800));
@@ -56,9 +52,9 @@ fn survives<T: Send + 'static>(
                 .cause("the pause before the next accept is much shorter than a tenth of a second"),
         );
     }
-    switch.set_nonblocking(false).map_err(ours)?;
+    failing.ends()?;
     let (limit, since) = (trial.limit(Duration::from_secs(1)), Instant::now());
-    enter(addr)
+    enter(failing.addr())
         .when("accept had failed for 0.8 s, then it worked again")
         .breaks(sentence)
         .cause("a failed accept ends the connection loop, or the pause grows too long")?;
