@@ -23,7 +23,8 @@ fn run(play: &Play) -> Result<(), Failure> {
     let function = match play.exercise.as_str() {
         "{{number}}.1" => functions[0],
         "{{number}}.2" => functions[1],
-        _ => functions[2],
+        "{{number}}.3" => functions[2],
+        _ => return play.none("all exercises of lesson {{number}} make a program"),
     };
     let listener = play.listen("TO WRITE: what a client does:\n  nc HOST PORT")?;
     play::serve(&listener, |stream| play::returned(function(stream)))

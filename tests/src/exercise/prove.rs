@@ -133,11 +133,14 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
     fn formalities(&self, untouched: bool, sentences: &[String]) -> Vec<String> {
         let mut complaints = Vec::new();
         if self.mistakes.len() < 4 {
-            complaints.push(format!("only {} mistakes are known", self.mistakes.len()));
+            complaints.push(format!(
+                "{} mistakes are known, at least 4 are needed",
+                self.mistakes.len()
+            ));
         }
         if self.right.len() < 4 {
             complaints.push(format!(
-                "only {} right solutions are known",
+                "{} right solutions are known, at least 4 are needed",
                 self.right.len()
             ));
         }
@@ -195,7 +198,7 @@ impl<C: Fn(F) -> Verdict + Sync, F: Copy + Send + Sync> Proof<'_, C, F> {
                 }
                 None
             }
-            Verdict::NotStarted => Some(format!("'{name}' is right, and not started")),
+            Verdict::NotStarted => Some(format!("'{name}' ends in a todo!, and should be right")),
             Verdict::Wrong(fault) if fault.time == Time::Spoilt => {
                 self.is_unproved(&format!("'{name}' is right, and fails:\n{fault}"));
                 None

@@ -435,6 +435,7 @@ struct Failing {
     since: Instant,
 }
 
+#[cfg(target_os = "linux")]
 fn ours(error: std::io::Error) -> Fault {
     Fault::new(format!("the check could not make accept fail: {error}"))
 }
