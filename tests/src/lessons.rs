@@ -248,4 +248,12 @@ pub const LESSONS: &[Lesson] = &[
         title: "chat room: talk while you listen",
         udp: false,
     },
+    Lesson {
+        number: 10,
+        folder: "10-web-server",
+        package: "web-server",
+        name: "web",
+        title: "web server",
+        udp: false,
+    },
 ];
