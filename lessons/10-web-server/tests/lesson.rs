@@ -1,5 +1,7 @@
 //! Checks the lesson's own server and client, and its page.
 
+mod checked;
+
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -1,34 +1,25 @@
 //! What "right" means for each exercise of lesson 10: functions to which any solution is handed.
 
+mod answers;
+mod heads;
+mod pools;
+
 use std::io;
 use std::net::TcpStream;
 
-use course::exercise::{Fault, Step, Trial, Verdict, check};
+use web_server::contract::{Handler, Pages, Pool};
 
-pub type First = fn(TcpStream) -> io::Result<()>;
-pub type Second = fn(TcpStream) -> io::Result<()>;
-pub type Third = fn(TcpStream) -> io::Result<()>;
+pub use answers::answer_all;
+pub use heads::read_head;
+pub use pools::pool;
 
-/// 10.1 The first.
-pub fn first(first: First) -> Verdict {
-    check(move |trial| scene(trial, first))
-}
+pub type ReadHead = fn(&TcpStream, &mut Vec<u8>) -> io::Result<Option<Vec<u8>>>;
+pub type AnswerAll = fn(TcpStream, &Pages);
+pub type NewPool = fn(usize, usize, Handler) -> Box<dyn Pool>;
 
-/// 10.2 The second.
-pub fn second(second: Second) -> Verdict {
-    check(move |trial| scene(trial, second))
-}
-
-/// 10.3 The third.
-pub fn third(third: Third) -> Verdict {
-    check(move |trial| scene(trial, third))
-}
-
-/// TO WRITE: a scene for every sentence of the contract.
-fn scene(trial: &Trial, function: First) -> Step {
-    let (peer, stream) = trial.pair()?;
-    let attempt = trial.start(move || function(stream));
-    drop(peer);
-    let returned = attempt.result()?;
-    Err(Fault::new(format!("TO WRITE: is {returned:?} right?")))
-}
+const READ_THE_CODE: &str = "docs/10-web-server.md: Read the code";
+const ENDS: &str = "docs/10-web-server.md: Where a message ends";
+const RESET: &str = "docs/10-web-server.md: Connection reset";
+const SLOW: &str = "docs/10-web-server.md: Slow on purpose";
+const SMUGGLED: &str = "docs/10-web-server.md: Two lengths";
+const NO_PLACE: &str = "docs/10-web-server.md: No place";
