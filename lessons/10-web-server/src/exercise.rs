@@ -13,7 +13,7 @@ use web_server::contract::{Handler, Pages, Pool};
 /// - A head is all bytes up to and including the first `\r\n\r\n`, and nothing else ends it.
 /// - It may come in any pieces: one read is not one head.
 /// - `rest` holds what came behind the head before, and its bytes come first. When the function
-///   returns, `rest` holds what came behind this one, if anything did: each byte, in order.
+///   returns, `rest` holds what was read behind this one, if anything was: each byte, in order.
 /// - If `rest` has a whole head, it is returned without a read.
 /// - The bytes need not be text.
 /// - Returns `None` when the client has finished (a read of 0) before the first byte of a head.

@@ -54,15 +54,11 @@ fn exercise_10_1_is_proved() {
                 head!(BareNewlines),
                 "the end is something else",
             ),
-            ("the last end", head!(LastEnd), "stays together with"),
+            ("the last end", head!(LastEnd), "is taken for the first one"),
             ("forgets the rest", head!(ForgetsTheRest), "is lost"),
-            (
-                "keeps all in rest",
-                head!(KeepsAll),
-                "it is not returned whole",
-            ),
+            ("keeps all in rest", head!(KeepsAll), "stays together with"),
             ("reads first", head!(ReadsFirst), "it reads before it looks"),
-            ("ignores rest", head!(IgnoresRest), "is lost"),
+            ("ignores rest", head!(IgnoresRest), "is not looked at"),
             ("puts the new in front", head!(RestBehind), ONE_READ),
             ("as text", head!(AsText), "turned into a String"),
             ("the end is an error", head!(EndIsAnError), "is no error"),
@@ -269,7 +265,7 @@ fn exercise_10_3_is_proved() {
             (
                 "drains for ever",
                 pool!(DrainsForEver),
-                "as long as they like",
+                "as long as it likes",
             ),
             (
                 "waits in take",

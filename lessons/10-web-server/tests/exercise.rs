@@ -7,16 +7,16 @@ mod exercise;
 use course::exercise::Failed;
 
 #[test]
-fn exercise_10_1_the_first() -> Result<(), Failed> {
-    checks::first(exercise::first).solved()
+fn exercise_10_1_a_request_head() -> Result<(), Failed> {
+    checks::read_head(exercise::read_head).solved()
 }
 
 #[test]
-fn exercise_10_2_the_second() -> Result<(), Failed> {
-    checks::second(exercise::second).solved()
+fn exercise_10_2_keep_alive() -> Result<(), Failed> {
+    checks::answer_all(exercise::answer_all).solved()
 }
 
 #[test]
-fn exercise_10_3_the_third() -> Result<(), Failed> {
-    checks::third(exercise::third).solved()
+fn exercise_10_3_a_pool_of_threads() -> Result<(), Failed> {
+    checks::pool(exercise::pool).solved()
 }

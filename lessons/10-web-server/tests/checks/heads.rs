@@ -1,6 +1,6 @@
 //! Exercise 10.1: request heads, whatever pieces they come in.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -66,8 +66,20 @@ fn start(
 }
 
 /// The calls gave these heads, and this is left.
-fn gave(attempt: &Attempt<Calls>, what: &str, heads: &[&[u8]], left: &[u8]) -> Step {
-    let (results, rest) = attempt.result().when(what)?;
+fn gave(
+    attempt: &Attempt<Calls>,
+    mut theirs: &TcpStream,
+    what: &str,
+    heads: &[&[u8]],
+    left: &[u8],
+) -> Step {
+    let (results, mut rest) = attempt.result().when(what)?;
+    // Who reads byte by byte has left the rest where it was.
+    let _ = theirs.set_nonblocking(true);
+    let mut piece = [0; 1024];
+    while let Ok(n @ 1..) = theirs.read(&mut piece) {
+        rest.extend_from_slice(&piece[..n]);
+    }
     for (i, head) in heads.iter().enumerate() {
         let came = results.get(i);
         match came {
@@ -109,9 +121,9 @@ const SECOND: &[u8] = b"POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n
 const BODY: &[u8] = b"a\r\n\r\nb\r\n\r";
 
 fn reads_a_head(trial: &Trial, read_head: ReadHead) -> Step {
-    let (mut peer, _stream, attempt) = start(trial, read_head, 1, b"")?;
+    let (mut peer, theirs, attempt) = start(trial, read_head, 1, b"")?;
     peer.send(GET)?;
-    gave(&attempt, "a head came in one piece", &[GET], b"")
+    gave(&attempt, &theirs, "a head came in one piece", &[GET], b"")
         .breaks(HEAD)
         .cause("it is not returned whole, with the empty line; or more is waited for")
 }
@@ -127,16 +139,22 @@ fn reads_it_in_any_pieces(trial: &Trial, read_head: ReadHead) -> Step {
             .breaks(PIECES)
             .cause(ONE_READ)?;
     }
-    gave(&attempt, "two heads came byte by byte", &[GET, SECOND], b"")
-        .breaks(PIECES)
-        .cause(ONE_READ)?;
+    gave(
+        &attempt,
+        &theirs,
+        "two heads came byte by byte",
+        &[GET, SECOND],
+        b"",
+    )
+    .breaks(PIECES)
+    .cause(ONE_READ)?;
     for cut in GET.len() - 6..GET.len() {
         let (mut peer, theirs, attempt) = start(trial, read_head, 1, b"")?;
         peer.send(&GET[..cut])?;
         peer.wait_until_read(&theirs);
         peer.send(&GET[cut..]).breaks(PIECES).cause(ONE_READ)?;
         let what = format!("a head came as {} bytes and {}", cut, GET.len() - cut);
-        gave(&attempt, &what, &[GET], b"")
+        gave(&attempt, &theirs, &what, &[GET], b"")
             .breaks(PIECES)
             .cause(BORDER)?;
     }
@@ -144,30 +162,29 @@ fn reads_it_in_any_pieces(trial: &Trial, read_head: ReadHead) -> Step {
 }
 
 fn keeps_what_is_behind(trial: &Trial, read_head: ReadHead) -> Step {
-    const LOST: &str = "what came behind the first head is lost: it was in a buffer of one call";
-    let (mut peer, _stream, attempt) = start(trial, read_head, 2, b"")?;
-    peer.send(&[GET, SECOND, BODY].concat())?;
-    let what = "two heads and a body came in one piece";
-    gave(&attempt, what, &[GET, SECOND], BODY)
-        .breaks(BEHIND)
-        .cause(LOST)?;
-
+    const LOST: &str = "what came behind the first head is lost: it was in a buffer of one call; or \
+        the last empty line is taken for the first one";
+    for cut in [1, 10, GET.len() - 3, GET.len() - 1] {
+        let (mut peer, theirs, attempt) = start(trial, read_head, 1, &GET[..cut])?;
+        peer.send(&[&GET[cut..], b"body"].concat())?;
+        let what = format!("the first {cut} bytes of a head were in `rest`");
+        gave(&attempt, &theirs, &what, &[GET], b"body")
+            .breaks(FIRST)
+            .cause("`rest` is not looked at, or put behind what is read")?;
+    }
     // Nothing comes: whoever reads waits.
-    let (_peer, _stream, attempt) = start(trial, read_head, 2, &[GET, SECOND, BODY].concat())?;
-    let what = "two heads were in `rest`, and nothing came";
-    gave(&attempt, what, &[GET, SECOND], BODY)
+    let (_peer, theirs, attempt) = start(trial, read_head, 1, GET)?;
+    let what = "a head was in `rest`, and nothing came";
+    gave(&attempt, &theirs, what, &[GET], b"")
         .breaks(NO_READ)
         .cause("it reads before it looks at what is there")?;
 
-    for cut in [1, 10, GET.len() - 3, GET.len() - 1] {
-        let (mut peer, _stream, attempt) = start(trial, read_head, 1, &GET[..cut])?;
-        peer.send(&[&GET[cut..], BODY].concat())?;
-        let what = format!("the first {cut} bytes of a head were in `rest`");
-        gave(&attempt, &what, &[GET], BODY)
-            .breaks(FIRST)
-            .cause("`rest` is not looked at, or thrown away, or put behind what is read")?;
-    }
-    Ok(())
+    let (mut peer, theirs, attempt) = start(trial, read_head, 2, b"")?;
+    peer.send(&[GET, SECOND, BODY].concat())?;
+    let what = "two heads and a body came in one piece";
+    gave(&attempt, &theirs, what, &[GET, SECOND], BODY)
+        .breaks(BEHIND)
+        .cause(LOST)
 }
 
 fn ends_at_the_first_empty_line(trial: &Trial, read_head: ReadHead) -> Step {
@@ -176,20 +193,30 @@ fn ends_at_the_first_empty_line(trial: &Trial, read_head: ReadHead) -> Step {
         b"\n\n\r\n\r\n",
         b" \r\n \r\n\t\r\n\r\n",
     ] {
-        let (mut peer, _stream, attempt) = start(trial, read_head, 1, b"")?;
+        let (mut peer, theirs, attempt) = start(trial, read_head, 1, b"")?;
         peer.send(&[head, GET].concat())?;
-        gave(&attempt, "a head with strange lines came", &[head], GET)
-            .breaks(HEAD)
-            .cause(
-                "the end is something else than the first \\r\\n\\r\\n: the last one, or \\n\\n",
-            )?;
+        gave(
+            &attempt,
+            &theirs,
+            "a head with strange lines came",
+            &[head],
+            GET,
+        )
+        .breaks(HEAD)
+        .cause("the end is something else than the first \\r\\n\\r\\n: the last one, or \\n\\n")?;
     }
     let head = b"GET /\xff\xfe\0 HTTP/1.1\r\nA: \xc3\r\n\r\n";
-    let (mut peer, _stream, attempt) = start(trial, read_head, 1, b"")?;
+    let (mut peer, theirs, attempt) = start(trial, read_head, 1, b"")?;
     peer.send(&[head.as_slice(), b"\xe4"].concat())?;
-    gave(&attempt, "a head came that is no text", &[head], b"\xe4")
-        .breaks(NOT_TEXT)
-        .cause("it is read as lines of text, or turned into a String")
+    gave(
+        &attempt,
+        &theirs,
+        "a head came that is no text",
+        &[head],
+        b"\xe4",
+    )
+    .breaks(NOT_TEXT)
+    .cause("it is read as lines of text, or turned into a String")
 }
 
 /// The last call gave this kind of error.
