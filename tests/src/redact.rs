@@ -75,9 +75,10 @@ impl Ports {
     /// A line of a page or, after [`Ports::to_page`], of the screen, with `<port>` for each port
     /// that the system chose, and a placeholder for times, durations and speeds.
     pub fn redact(&self, line: &str) -> String {
-        static VARYING: LazyLock<[(Regex, &str); 4]> = LazyLock::new(|| {
+        static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
             [
                 (r"\b\d{4}[-/]\d\d[-/]\d\d\b", "<date>"),
+                (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4}\b", "<date>"), // as HTTP writes it
                 (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "<time>"),
                 (r"\b\d[\d,]*(\.\d+)? ?[kKMG]?i?B/s", "<speed>"),
                 (r"[+-]?\b\d[\d,]*(\.\d+)? ?(ns|µs|ms|s|sec)\b", "<duration>"),

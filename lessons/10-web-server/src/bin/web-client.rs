@@ -1,6 +1,6 @@
 //! Fetches a page over HTTP/1.1, and shows its status, headers and body.
 //!
-//! Terminal 1: `cargo run --bin web-server -- docs/look`
+//! Terminal 1: `cargo run --bin web-server -- lessons/10-web-server/site`
 //! Terminal 2: `cargo run --bin web-client -- http://127.0.0.1:8810/`
 
 use std::io::{self, ErrorKind, Write};

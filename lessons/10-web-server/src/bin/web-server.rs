@@ -1,7 +1,7 @@
 //! Serves the files of a folder over HTTP/1.1, to browsers and everybody else. Ctrl-C stops it in
 //! order.
 //!
-//! Terminal 1: `cargo run --bin web-server -- docs/look`
+//! Terminal 1: `cargo run --bin web-server -- lessons/10-web-server/site`
 //! Terminal 2: `cargo run --bin web-client`, or a browser at `http://127.0.0.1:8810/`
 
 use std::fs::File;
@@ -31,7 +31,9 @@ const MAX_REST: usize = 1024 * 1024;
 
 /// Serve the files of a folder over HTTP/1.1, many clients at once, until Ctrl-C.
 #[derive(Parser)]
-#[command(after_help = "Example:\n  cargo run -q --bin web-server -- docs/look --idle-timeout 5")]
+#[command(
+    after_help = "Example:\n  cargo run -q --bin web-server -- lessons/10-web-server/site --idle-timeout 5"
+)]
 struct Args {
     /// The folder; nothing outside of it is served, nor any name that begins with a dot
     dir: PathBuf,

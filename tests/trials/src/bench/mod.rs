@@ -14,6 +14,7 @@ mod room;
 mod rounds;
 mod table;
 mod threads;
+mod web;
 
 use std::env;
 use std::process::{self, Command};
@@ -96,6 +97,11 @@ const TOPICS: &[Topic] = &[
         lesson: 9,
         title: "one thread for all",
         measure: room::run,
+    },
+    Topic {
+        lesson: 10,
+        title: "small files over HTTP",
+        measure: web::run,
     },
     Topic {
         lesson: 0,
