@@ -14,6 +14,9 @@ use shared::{Addr, Failure, escape, say};
 
 /// Send what is on stdin, then a byte every 200 ms.
 #[derive(Parser)]
+#[command(
+    after_help = "Example:\n  cargo run -q -p web-server --example slowly -- --addr 127.0.0.1:8810"
+)]
 struct Args {
     /// Where the server listens
     #[arg(short, long, value_name = "HOST:PORT", default_value = web_server::ADDR)]

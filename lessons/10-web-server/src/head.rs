@@ -132,22 +132,10 @@ pub fn parse_request(head: &[u8]) -> Result<Request, Refusal> {
 /// What is wrong with it.
 pub fn parse_response(head: &[u8]) -> Result<Response, Refusal> {
     let (line, headers) = parse_lines(head)?;
-    let status = match line {
-        [
-            b'H',
-            b'T',
-            b'T',
-            b'P',
-            b'/',
-            b'1',
-            b'.',
-            b'0'..=b'9',
-            b' ',
-            a,
-            b,
-            c,
-            rest @ ..,
-        ] if matches!(rest, [] | [b' ', ..]) => crate::decimal(&[*a, *b, *c]),
+    let status = match line.strip_prefix(b"HTTP/1.").unwrap_or_default() {
+        [b'0'..=b'9', b' ', a, b, c] | [b'0'..=b'9', b' ', a, b, c, b' ', ..] => {
+            crate::decimal(&[*a, *b, *c])
+        }
         _ => None,
     };
     let status = status.and_then(|status| u16::try_from(status).ok());

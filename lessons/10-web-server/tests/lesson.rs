@@ -243,9 +243,9 @@ fn the_page_is_true() {
 fn the_client_shows_status_headers_and_body() {
     let site = Site::start(&[]);
     let run = client().arg(site.url("/page.txt")).assert().success();
-    run.stdout(starts_with("HTTP/1.1 200 OK\ndate: ").and(contains(format!(
-        "content-type: text/plain; charset=utf-8\nlast-modified: "
-    ))))
+    run.stdout(starts_with("HTTP/1.1 200 OK\ndate: ").and(contains(
+        "content-type: text/plain; charset=utf-8\nlast-modified: ",
+    )))
     .stdout(predicates::str::ends_with(format!(
         "content-length: {}\nconnection: close\n\n{PAGE}",
         PAGE.len()

@@ -56,7 +56,7 @@ fn run(play: &Play) -> Result<(), Failure> {
                 answer_all(stream, &pages);
             }
         }
-        _ => {
+        "10.3" => {
             let pool = match play.solution {
                 true => solution::pool,
                 false => exercise::pool,
@@ -74,5 +74,6 @@ fn run(play: &Play) -> Result<(), Failure> {
                 pool.take(listener.accept().map_err(cannot_accept)?.0);
             }
         }
+        _ => play.none("all exercises of lesson 10 do"),
     }
 }

@@ -25,7 +25,7 @@ const MAX_INTERIM: u32 = 10;
 /// Fetch a page, and show its status, headers and body.
 #[derive(Parser)]
 #[command(
-    after_help = "Examples:\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/ --head\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/index.html --output page.html"
+    after_help = "Examples:\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/ --head\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/ --output page"
 )]
 struct Args {
     /// Where the page is: http://HOST[:PORT]/PATH
