@@ -10,8 +10,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,17 +59,10 @@ pub fn serve(
 ) {
     let places = Places::new(max_clients);
     let (handle, places) = (&handle, &places);
+    let leaving = &AtomicUsize::new(0);
     let mut number = 0;
 
     thread::scope(|scope| {
-        let (turn_away, turned_away) = mpsc::sync_channel(MAX_TURNED_AWAY);
-        let doorman = thread::Builder::new().spawn_scoped(scope, move || {
-            see_off(&turned_away, busy);
-        });
-        if let Err(error) = doorman {
-            // The channel's other end is gone with the closure, so whoever finds no place is closed.
-            warn!("nobody will be told that all places are taken: no thread for it: {error}");
-        }
         while !stop.is_asked() {
             let (stream, addr) = match listener.accept() {
                 Ok(accepted) => accepted,
@@ -86,7 +78,18 @@ pub fn serve(
             let stream = Arc::new(stream);
             let Some(place) = places.take(number + 1, &stream) else {
                 warn!("{addr} was turned away: no more than {max_clients} at once");
-                let _ = turn_away.try_send(stream);
+                if leaving.fetch_add(1, Ordering::SeqCst) >= MAX_TURNED_AWAY {
+                    leaving.fetch_sub(1, Ordering::SeqCst);
+                    continue;
+                }
+                let farewell = thread::Builder::new().stack_size(STACK);
+                let farewell = farewell.spawn_scoped(scope, move || {
+                    see_off(&stream, busy);
+                    leaving.fetch_sub(1, Ordering::SeqCst);
+                });
+                if farewell.is_err() {
+                    leaving.fetch_sub(1, Ordering::SeqCst); // it is closed without a word
+                }
                 continue;
             };
             number += 1;
@@ -110,21 +113,17 @@ pub fn serve(
             }
         }
         drop(listener); // from here on, the system refuses new clients
-        drop(turn_away);
         places.clear();
     });
 }
 
-/// Tells one after the other that there is no place.
-fn see_off(turned_away: &Receiver<Arc<TcpStream>>, busy: &[u8]) {
-    for stream in turned_away {
-        let deadline = Instant::now() + FAREWELL;
-        let told = write_all_by(&stream, busy, deadline);
-        if told.is_err() || stream.shutdown(Shutdown::Write).is_err() {
-            continue;
-        }
-        // Until it closes as well. How much it may send is limited by the time alone.
-        while let Ok(1..) = read_by(&stream, &mut [0; 1024], deadline) {}
+/// Tells a client that there is no place, and reads on until it has closed as well. How much it may
+/// send is limited by the time alone.
+fn see_off(stream: &TcpStream, busy: &[u8]) {
+    let deadline = Instant::now() + FAREWELL;
+    let told = write_all_by(stream, busy, deadline);
+    if told.is_ok() && stream.shutdown(Shutdown::Write).is_ok() {
+        while let Ok(1..) = read_by(stream, &mut [0; 1024], deadline) {}
     }
 }
 
