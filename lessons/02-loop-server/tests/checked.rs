@@ -428,7 +428,7 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
                     if let Err(error) = echoed {
                         return End::Gone(error);
                     }
-                    thread::yield_now(); // the real mistake does without
+                    thread::sleep(Duration::from_millis(1)); // the real mistake does without
                 }
             })
         },

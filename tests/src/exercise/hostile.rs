@@ -122,6 +122,13 @@ impl FailingAccept {
     }
 }
 
+impl Drop for FailingAccept {
+    /// A function that asks `accept` again without a pause would do so for as long as the tests run.
+    fn drop(&mut self) {
+        let _ = self.ends();
+    }
+}
+
 fn cannot_fail(error: io::Error) -> Fault {
     Fault::new(format!("the check could not make accept fail: {error}"))
 }
