@@ -103,11 +103,13 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
     let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
     let mut replay = Replay::new(page, session, mode);
     match replay.play(&mut |_, _| {}) {
-        Ok(()) if rewrite => Ok(rewrite::blocks(
-            &replay.parts,
-            &mut replay.runs,
-            &replay.ports,
-        )),
+        Ok(()) if rewrite => {
+            let edits = rewrite::blocks(&replay.parts, &mut replay.runs, &replay.ports);
+            match rewrite::lost_input(&replay.parts, &edits) {
+                Some((part, line)) => Err(replay.not_taken(part, line)),
+                None => Ok(edits),
+            }
+        }
         Ok(()) => Ok(Vec::new()),
         Err(Trouble::Complaint(complaint)) => Err(complaint),
         Err(Trouble::Missing(program)) => {
@@ -350,12 +352,7 @@ impl<'a> Replay<'a> {
         if !rewrites && (screen.lines.len() > seen || screen.finished) {
             let shown = screen.lines.get(seen).map_or(ENDED, String::as_str);
             let shown = self.ports.to_page(shown);
-            return Err(differs(
-                &place,
-                number,
-                &format!("{prompt}(a prompt)"),
-                &shown,
-            ));
+            return Err(differs(&place, number, &format!("{prompt}{input}"), &shown));
         }
         Ok(false)
     }
@@ -585,6 +582,18 @@ impl<'a> Replay<'a> {
         part.next += 1;
         part.typed = false;
         true
+    }
+
+    /// Rewriting: what is wrong where no program took a line that the page types or presses.
+    fn not_taken(&self, part: usize, line: usize) -> String {
+        let block = &self.parts[part].block;
+        let place = self.page.place(block.start + line);
+        format!(
+            "{place}: nothing was rewritten: terminal {}'s program did not take '{}'. It had ended, \
+             or asked for nothing. (A ^C that is the first line of its block is pressed at once; \
+             below other lines it waits for the rest of the session.)",
+            block.terminal, block.lines[line]
+        )
     }
 
     /// What nothing happened for so long.

@@ -122,6 +122,20 @@ fn a_missing_line_and_a_surplus_line_are_found_and_mended() {
 }
 
 #[test]
+fn a_rewrite_that_would_lose_what_is_typed_is_refused() {
+    let text = "**Terminal 1**\n```console\n$ echo gone\n> hello\n```\n";
+    let mut page = Page::from_text("page.md", text);
+    let found = check(&mut page, true);
+    let complaint =
+        "page.md:4: nothing was rewritten: terminal 1's program did not take '> hello'.";
+    assert!(
+        found.len() == 1 && found[0].starts_with(complaint),
+        "{found:#?}"
+    );
+    assert_eq!(page.text(), text);
+}
+
+#[test]
 fn a_program_that_is_left_running_or_stays_silent_is_found() {
     for (line, complaint) in [
         (
