@@ -1067,8 +1067,9 @@ fn keeps_the_beat_without_answers(trial: &Trial, poll: Poll) -> Step {
     ))
     .breaks(LEAVES)
     .cause(if last > 90 * BEAT {
+        // Where the system wakes who waits as late as this, the one cause looks like the other.
         "the time that a question takes is added to the beat: sleep until the next one is due, not \
-         for a whole beat"
+         for a whole beat; or the moments between a timeout and the next question add up"
     } else {
         "the moments between a timeout and the next question add up: count the timeout from when the \
          question was due, too"
