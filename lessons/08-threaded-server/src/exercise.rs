@@ -80,7 +80,8 @@ pub fn serve_at_most(
 ///   takes long has not failed.
 /// - When `accept` itself fails, does as in 8.1.
 /// - Returns when `clients` clients were accepted and all of them have left, also those that were
-///   made to leave and neither read nor close.
+///   made to leave and neither read nor close (not on Windows, where `shutdown` wakes no call that
+///   waits: there those close).
 pub fn chat(listener: &TcpListener, clients: usize) {
     todo!("8.3 a chat room")
 }

@@ -300,6 +300,7 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
         } else {
             drop(talk.server);
         }
+        ends_typing_on_windows(&mut talk.terminal)?;
         talk.attempt
             .result()
             .when(what)
@@ -334,6 +335,15 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
         let fault = Fault::new(what).breaks(SHOWN_BEFORE);
         return Err(fault.cause("the end is noticed before what came first"));
     }
+    ends_typing_on_windows(&mut talk.terminal)?;
     let returned = talk.attempt.result().when(what);
     returned.breaks(RETURNS).cause(WAITS).read(READ_THE_CODE)
+}
+
+/// There `shutdown` wakes nobody who waits in a read.
+fn ends_typing_on_windows(terminal: &mut Peer) -> Step {
+    if cfg!(windows) {
+        return terminal.half_close();
+    }
+    Ok(())
 }
