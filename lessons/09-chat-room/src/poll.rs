@@ -188,14 +188,15 @@ impl<S: Service> House<S> {
         let Some(client) = self.clients.get(id) else {
             return;
         };
-        // ERR and HUP come without being asked for. What they mean, `read` tells.
+        // ERR and HUP come without being asked for. What they mean, `read` tells. And `intersects`,
+        // not `contains`: on Windows IN is two bits, of which one comes.
         let broken = events.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
         if client.finished && broken {
             client.fail("it has closed before it had read everything".to_owned());
-        } else if !client.finished && (broken || events.contains(PollFlags::IN)) {
+        } else if !client.finished && (broken || events.intersects(PollFlags::IN)) {
             self.read(id);
         }
-        if events.contains(PollFlags::OUT)
+        if events.intersects(PollFlags::OUT)
             && let Some(client) = self.clients.get(id)
         {
             client.write();

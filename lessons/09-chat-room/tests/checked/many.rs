@@ -100,12 +100,12 @@ pub fn by_map(listener: &TcpListener, clients: usize) {
             };
             let wants_in = !conn.eof && conn.waiting() < MAX_WAITING;
             let mut result = Ok(());
-            if revents.contains(PollFlags::IN) && wants_in {
+            if revents.intersects(PollFlags::IN) && wants_in {
                 result = conn.read();
             } else if revents.intersects(PollFlags::ERR | PollFlags::HUP) {
                 result = Err(ErrorKind::ConnectionReset.into());
             }
-            if result.is_ok() && revents.contains(PollFlags::OUT) && conn.waiting() > 0 {
+            if result.is_ok() && revents.intersects(PollFlags::OUT) && conn.waiting() > 0 {
                 result = conn.write();
             }
             let broken = result.is_err_and(|e| !later(&e));
@@ -417,7 +417,7 @@ impl Client {
         if trouble && (self.finished || self.is_full(bug)) {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        if !self.finished && !self.is_full(bug) && (trouble || events.contains(PollFlags::IN)) {
+        if !self.finished && !self.is_full(bug) && (trouble || events.intersects(PollFlags::IN)) {
             let mut buffer = [0; 16_384];
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.finished = bug != Bug::IgnoresTheEnd,
