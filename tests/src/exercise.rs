@@ -48,7 +48,7 @@ pub use compare::{compare, show};
 pub use correspondent::Correspondent;
 pub use fault::{Explain, Failed, Fault, Step, Verdict};
 pub use growth::{expect_linear, work_of};
-pub use hostile::{FailingAccept, Sink, Strangers, around};
+pub use hostile::{FailingAccept, Sink, Strangers, WhileAcceptFails, around};
 pub use pace::{Limit, Pace};
 pub use patience::{TOTAL, WAIT};
 pub use peer::{Peer, unread};
