@@ -8,6 +8,7 @@
 //! - [`Reserved`] is an address at which nobody listens.
 //! - [`first_line`] and [`exited`] wait for a program that a test has started by itself.
 //! - [`is_timeout`] tells a wait that ended from a connection that broke.
+//! - [`allow_many_files`] makes room for a thousand clients.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play()`] replays a transcript that stands in a test.
 //! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here.
@@ -47,7 +48,7 @@ pub use lack::{has, has_netcat};
 pub use lessons::{Heading, LESSONS, Lesson, Part, exercise_number, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, cargo, programs, workspace};
-pub use process::{exited, first_line, listens_at, status};
+pub use process::{allow_many_files, exited, first_line, listens_at, status};
 pub use program::{example, words as shell_words};
 pub use replay::{Mode, Pace, Replay, Trouble};
 pub use reserved::Reserved;

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, is_timeout, reset};
+use course::{PATIENCE, Server, accept, allow_many_files, connect, is_timeout, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 use socket2::{Domain, Socket, Type};
@@ -78,22 +78,6 @@ impl Visitor {
 #[track_caller]
 fn serves_an_ordinary_client(addr: SocketAddr) {
     Visitor::new(addr).greeted().gets_an_answer();
-}
-
-/// A thousand clients on both sides need more open files than many systems allow by default.
-/// Servers that are started later inherit it.
-fn allow_many_files() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
-        for current in [limit.maximum, Some(10_240)] {
-            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
-                break;
-            }
-        }
-    }
 }
 
 /// Runs the machine with another handler, and stops it.
