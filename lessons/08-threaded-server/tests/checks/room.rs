@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -586,14 +587,15 @@ impl ReadsLate<'_> {
         let talker = room.enter(1)?;
         let late = room.enter_small(2)?;
         let line = |n: usize| format!("line {n} {}\n", "x".repeat(LONG)).into_bytes();
-        let lines: Vec<u8> = (1..=FIT_NOWHERE).flat_map(line).collect();
-        let heard = (1..=FIT_NOWHERE).flat_map(|n| [&b"1: "[..], &line(n)].concat());
-        talker.send(&lines).breaks(STALLS_NOBODY).cause(STALLS)?;
+        let lines = (1..=FIT_NOWHERE).map(line).collect::<Vec<_>>().concat();
+        let heard = (1..=FIT_NOWHERE).map(|n| [&b"1: "[..], &line(n)].concat());
+        let talked = talker.send(&lines);
+        talked.breaks(STALLS_NOBODY).cause(STALLS)?;
         Ok(ReadsLate {
             room,
             talker,
             late,
-            expected: heard.collect(),
+            expected: heard.collect::<Vec<_>>().concat(),
             since: Instant::now(),
         })
     }
@@ -655,18 +657,15 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
         taken for one that fails";
     const READ_AT_FIRST: usize = 40;
     let line = |n: usize| format!("line {n} {}\n", "x".repeat(2 * LONG)).into_bytes();
-    let all = |lines: std::ops::Range<usize>| -> Vec<u8> { lines.flat_map(line).collect() };
-    let all_heard = |lines: std::ops::Range<usize>| -> Vec<u8> {
-        lines
-            .flat_map(|n| [&b"1: "[..], &line(n)].concat())
-            .collect()
-    };
+    let all = |lines: Range<usize>| lines.map(line).collect::<Vec<_>>().concat();
+    let heard = |n: usize| [&b"1: "[..], &line(n)].concat();
+    let all_heard = |lines: Range<usize>| lines.map(heard).collect::<Vec<_>>().concat();
 
     let system = taken_by_the_system(trial)?;
     let room = Room::open_small(trial, chat, 3)?;
     let (talker, mut listener) = (room.enter(1)?, room.enter(2)?);
     let mut late = room.enter_small(3)?;
-    let say = |listener: &mut Guest, lines: std::ops::Range<usize>, what: &str| -> Step {
+    let say = |listener: &mut Guest, lines: Range<usize>, what: &str| -> Step {
         let mut from = lines.start;
         while from < lines.end {
             let window = from..lines.end.min(from + 20);
