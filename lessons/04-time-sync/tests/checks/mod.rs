@@ -1049,6 +1049,11 @@ fn lateness(
     Ok(late)
 }
 
+/// How much each of these adds depends on how late the system wakes who waits.
+const DRIFTS: &str = "the time that a question takes is added to the beat, or the moments between a \
+    timeout and the next question add up (count the timeout from when the question was due, too), or \
+    a sleep is always a little longer: sleep until the next one is due, counted from the beginning";
+
 /// Every question is lost, and its timeout is the whole beat. However late the system wakes who
 /// waits, that is no reason for the next one to be later: the last ones come as the first did.
 fn keeps_the_beat_without_answers(trial: &Trial, poll: Poll) -> Step {
@@ -1066,14 +1071,7 @@ fn keeps_the_beat_without_answers(trial: &Trial, poll: Poll) -> Step {
         last.as_secs_f64() * 1000.0
     ))
     .breaks(LEAVES)
-    .cause(if last > 90 * BEAT {
-        // Where the system wakes who waits as late as this, the one cause looks like the other.
-        "the time that a question takes is added to the beat: sleep until the next one is due, not \
-         for a whole beat; or the moments between a timeout and the next question add up"
-    } else {
-        "the moments between a timeout and the next question add up: count the timeout from when the \
-         question was due, too"
-    })
+    .cause(DRIFTS)
     .read(PREDICT)
     .late())
 }
@@ -1098,10 +1096,7 @@ fn keeps_a_quick_beat(trial: &Trial, poll: Poll) -> Step {
         least.as_secs_f64() * 1000.0
     ))
     .breaks(LEAVES)
-    .cause(
-        "the time that a question takes is added to the beat, or a sleep is always a little longer: \
-         sleep until the next one is due, counted from the beginning",
-    )
+    .cause(DRIFTS)
     .read(PREDICT)
     .late())
 }
