@@ -100,9 +100,9 @@ pub fn by_map(listener: &TcpListener, clients: usize) {
             };
             let wants_in = !conn.eof && conn.waiting() < MAX_WAITING;
             let mut result = Ok(());
-            if revents.intersects(PollFlags::IN) && wants_in {
+            if revents.intersects(PollFlags::IN | PollFlags::HUP) && wants_in {
                 result = conn.read();
-            } else if revents.intersects(PollFlags::ERR | PollFlags::HUP) {
+            } else if revents.intersects(GONE) {
                 result = Err(ErrorKind::ConnectionReset.into());
             }
             if result.is_ok() && revents.intersects(PollFlags::OUT) && conn.waiting() > 0 {
@@ -115,6 +115,13 @@ pub fn by_map(listener: &TcpListener, clients: usize) {
         }
     }
 }
+
+/// What `poll` tells unasked of a client that is gone.
+const GONE: PollFlags = if cfg!(windows) {
+    PollFlags::ERR // HUP says there that it has finished
+} else {
+    PollFlags::ERR.union(PollFlags::HUP)
+};
 
 /// Reads only when all is written: never more than one read waits.
 pub fn stop_and_go(listener: &TcpListener, clients: usize) {
@@ -266,7 +273,7 @@ pub fn with_rings(listener: &TcpListener, clients: usize) {
                         Err(e) if !later(&e) => return Err(e),
                         _ => {}
                     }
-                } else if unasked.intersects(PollFlags::ERR | PollFlags::HUP) {
+                } else if unasked.intersects(GONE) {
                     return Err(ErrorKind::ConnectionReset.into());
                 }
                 match place.ring.empty(&mut place.stream) {
@@ -413,11 +420,12 @@ impl Client {
     }
 
     fn read_and_write(&mut self, events: PollFlags, bug: Bug) -> io::Result<()> {
-        let trouble = events.intersects(PollFlags::ERR | PollFlags::HUP);
+        let trouble = events.intersects(GONE);
         if trouble && (self.finished || self.is_full(bug)) {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        if !self.finished && !self.is_full(bug) && (trouble || events.intersects(PollFlags::IN)) {
+        let readable = events.intersects(PollFlags::IN | PollFlags::HUP);
+        if !self.finished && !self.is_full(bug) && (trouble || readable) {
             let mut buffer = [0; 16_384];
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.finished = bug != Bug::IgnoresTheEnd,
