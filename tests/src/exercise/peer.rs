@@ -86,8 +86,10 @@ impl Peer {
         let notes = Arc::clone(&self.patience.notes);
         thread::scope(|scope| {
             scope.spawn(move || {
+                // In pieces, because the system may count the time for all that it was given at once.
+                let mut pieces = bytes.chunks(8 * 1024);
                 // If this fails, too little comes back, and that is reported.
-                if let Err(error) = sender.write_all(bytes)
+                if let Err(error) = pieces.try_for_each(|piece| sender.write_all(piece))
                     && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
                 {
                     notes.ran_out();
