@@ -38,6 +38,9 @@ use crate::terminal::{Call, Key, Kind, Terminal};
 /// Who is told each command and each line as it appears, with the number of its terminal.
 type Watch<'a> = &'a mut dyn FnMut(usize, &str);
 
+/// What a program of the lessons shows only to a person at a terminal, not through pipes.
+const FOR_PEOPLE: &str = "connected; q or Ctrl-D ends";
+
 /// What a complaint says in the place of a line that can no longer come.
 const ENDED: &str = "(the program has ended)";
 
@@ -270,6 +273,11 @@ impl<'a> Replay<'a> {
             }
             Step::Show(line) | Step::Input { line, .. } => {
                 let line = line.clone();
+                let run = self.run(index)?;
+                if line == FOR_PEOPLE && !self.runs[run].terminal.prompts() {
+                    self.parts[index].next += 1;
+                    return Ok(true);
+                }
                 self.see(index, &line)
             }
         }
