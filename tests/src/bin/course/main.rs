@@ -68,7 +68,7 @@ enum Command {
     },
     /// Measure a lesson's programs beside peers in C and Python
     Bench(trials::Args),
-    /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
+    /// Set hostile peers on the programs, or on one of your own, and see who is served afterwards
     Fire(trials::Args),
     /// Write the skeleton of a new lesson, for authors
     NewLesson(new_lesson::Args),

@@ -5,6 +5,7 @@ mod clients;
 mod datagrams;
 #[cfg(test)]
 mod habits;
+mod own;
 mod pairs;
 mod servers;
 mod target;
@@ -34,12 +35,18 @@ pub struct Args {
     lesson: Option<&'static Lesson>,
 
     /// With fewer clients and less to send, all programs at the same time, as in cargo test
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["server", "client"])]
     quick: bool,
+
+    #[command(flatten)]
+    own: own::Own,
 }
 
 /// Prints the table, cell by cell.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if let (Some(lesson), true) = (args.lesson, args.own.given()) {
+        return own::run(lesson, &args.own);
+    }
     let pairs = prepare(args.lesson)?;
 
     say!("Hostile peers, each followed by an ordinary exchange:\n");
