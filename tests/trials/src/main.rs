@@ -3,6 +3,8 @@
 
 mod bench;
 mod fire;
+#[cfg(test)]
+mod network;
 mod proof;
 mod ready;
 mod soak;
