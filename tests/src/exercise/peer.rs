@@ -1,4 +1,4 @@
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -22,6 +22,14 @@ pub fn unread(stream: &TcpStream) -> usize {
         let _ = stream;
         0
     }
+}
+
+/// Writes everything. Each piece has the socket's timeout for itself, because Windows counts it for
+/// all that a write is given.
+fn write_in_pieces(mut stream: &TcpStream, bytes: &[u8], piece: usize) -> io::Result<()> {
+    bytes
+        .chunks(piece)
+        .try_for_each(|piece| stream.write_all(piece))
 }
 
 /// The check's side of a connection with the learner's function.
@@ -48,11 +56,12 @@ impl Peer {
         &self.stream
     }
 
-    /// Sends bytes in one write.
+    /// Sends bytes in one write, or in several if they are very many.
     pub fn send(&mut self, bytes: &[u8]) -> Step {
         let _ = self.stream.set_nodelay(true);
         let _ = self.stream.set_write_timeout(Some(self.patience.left()));
-        self.stream.write_all(bytes).map_err(|e| match e.kind() {
+        let written = write_in_pieces(&self.stream, bytes, 256 * 1024);
+        written.map_err(|e| match e.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Fault::new(format!(
                 "{}you did not read what was sent next ({})",
                 self.story(),
@@ -79,17 +88,15 @@ impl Peer {
     /// function closes, at most `limit` bytes. For more bytes than all buffers hold.
     pub fn exchange(&mut self, bytes: &[u8], limit: usize) -> Step<Vec<u8>> {
         let sender = self.stream.try_clone();
-        let mut sender =
+        let sender =
             sender.map_err(|e| Fault::new(format!("the check could not clone its socket: {e}")))?;
         let _ = sender.set_write_timeout(Some(self.patience.left()));
         self.note(bytes);
         let notes = Arc::clone(&self.patience.notes);
         thread::scope(|scope| {
             scope.spawn(move || {
-                // In pieces, because the system may count the time for all that it was given at once.
-                let mut pieces = bytes.chunks(8 * 1024);
                 // If this fails, too little comes back, and that is reported.
-                if let Err(error) = pieces.try_for_each(|piece| sender.write_all(piece))
+                if let Err(error) = write_in_pieces(&sender, bytes, 8 * 1024)
                     && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
                 {
                     notes.ran_out();
