@@ -176,7 +176,12 @@ fn keep_panics() {
     ONCE.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            let file = info.location().map_or("", |place| place.file());
+            let mut file = info
+                .location()
+                .map_or_else(String::new, |place| place.file().to_owned());
+            if cfg!(windows) {
+                file = file.replace('\\', "/"); // as the pages write paths
+            }
             let place = info.location().map_or(0, |place| place.line());
             let panic = Panic {
                 place: format!("{file}:{place}"),
@@ -184,7 +189,7 @@ fn keep_panics() {
             };
             if let Some(report_to) = REPORT_TO.with_borrow(Clone::clone) {
                 let _ = report_to.send(Report::Panicked(panic));
-            } else if is_a_learners(file) && strays().len() < 3 {
+            } else if is_a_learners(&file) && strays().len() < 3 {
                 strays().push(panic);
             } else {
                 usual(info);
