@@ -660,6 +660,19 @@ const RIGHT_SERVERS: &[Right<CheckClients>] = &[
             })
         },
     ),
+    (
+        "reads what has come behind the answer, without waiting for it",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |mut stream, deadline| {
+                let result = ask(stream, key, &fresh(), deadline);
+                let _ = stream.shutdown(Shutdown::Write);
+                if stream.set_nonblocking(true).is_ok() {
+                    while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
+                }
+                result
+            })
+        },
+    ),
 ];
 
 const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
