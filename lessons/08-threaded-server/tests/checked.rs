@@ -617,6 +617,18 @@ const RIGHT_LIMITS: &[Right<ServeAtMost>] = &[
             turned_away
         },
     ),
+    (
+        "a thread of their own for those it turns away, for which nobody waits",
+        |listener, clients, places, handle| {
+            turn_away(listener, clients, places, &handle, |mut stream| {
+                thread::spawn(move || {
+                    let _ = stream.write_all(FULL);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    let _ = io::copy(&mut stream, &mut io::sink());
+                });
+            })
+        },
+    ),
 ];
 
 const WRONG_LIMITS: &[Mistake<ServeAtMost>] = &[
@@ -1177,7 +1189,13 @@ const RIGHT_ROOMS: &[Right<Chat>] = &[
     (
         "a queue of its own, with a condition to wait for",
         |listener, clients| {
-            other_rooms::with_conditions(listener, clients);
+            other_rooms::with_conditions(listener, clients, false);
+        },
+    ),
+    (
+        "the same, and a line is in the queue until it is written",
+        |listener, clients| {
+            other_rooms::with_conditions(listener, clients, true);
         },
     ),
     (

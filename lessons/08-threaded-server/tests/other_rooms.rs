@@ -73,24 +73,33 @@ impl Seat {
         self.waiting.lock().unwrap().gone
     }
 
-    fn write(&self) {
+    /// Writes what waits. A line that is being written still counts as one that waits, or not.
+    fn write(&self, counts: bool) {
         loop {
             let waiting = self.waiting.lock().unwrap();
             let idle = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.gone;
             let mut waiting = self.changed.wait_while(waiting, idle).unwrap();
-            let Some(line) = waiting.lines.pop_front().filter(|_| !waiting.gone) else {
+            let next = match counts {
+                true => waiting.lines.front().cloned(),
+                false => waiting.lines.pop_front(),
+            };
+            let Some(line) = next.filter(|_| !waiting.gone) else {
                 return;
             };
             drop(waiting);
             if (&self.stream).write_all(&line).is_err() {
                 self.leave();
             }
+            if counts {
+                self.waiting.lock().unwrap().lines.pop_front();
+            }
         }
     }
 }
 
-/// A list under a lock, and for each client a queue with a condition to wait for.
-pub fn with_conditions(listener: &TcpListener, clients: usize) {
+/// A list under a lock, and for each client a queue with a condition to wait for. `counts` says
+/// whether the line that is being written counts as one that waits.
+pub fn with_conditions(listener: &TcpListener, clients: usize, counts: bool) {
     let seats: Mutex<Vec<Arc<Seat>>> = Mutex::default();
     let seats = &seats;
     thread::scope(|scope| {
@@ -104,7 +113,7 @@ pub fn with_conditions(listener: &TcpListener, clients: usize) {
             seat.give(format!("you are {number}\n").into_bytes());
             seats.lock().unwrap().push(Arc::clone(&seat));
             let writer = Arc::clone(&seat);
-            scope.spawn(move || writer.write());
+            scope.spawn(move || writer.write(counts));
             scope.spawn(move || {
                 for line in lines(&seat.stream) {
                     let line = [format!("{number}: ").as_bytes(), &line, b"\n"].concat();

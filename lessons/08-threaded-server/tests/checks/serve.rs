@@ -135,7 +135,7 @@ fn serves_all_at_once(trial: &Trial, serve: Serve, many: usize) -> Step {
     let mut clients = Vec::new();
     for number in 1..=many {
         let who = format!("client {number} of {many}, while the others are there and one is idle");
-        let sentence = if number < 4 { AT_ONCE } else { FIFTY };
+        let sentence = if many < 50 { AT_ONCE } else { FIFTY };
         let client = greeted(trial, addr, &who).breaks(sentence).cause(ALONE)?;
         clients.push(client);
     }
