@@ -302,7 +302,7 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// A program of the course itself. A lesson's test cannot rely on Cargo to have built it, so it is
 /// built here.
-fn own_program(name: &str) -> PathBuf {
+pub fn own_program(name: &str) -> PathBuf {
     build_once(&["--workspace", "--bin", name]);
     programs()
         .join(name)
