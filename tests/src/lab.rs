@@ -1,5 +1,6 @@
 //! A lab of one's own: the private network of `cargo course lab`.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{self, Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,6 +49,15 @@ impl Lab {
         let mut command = self::host(&self.name, host);
         command.arg("--").stdin(Stdio::null());
         command
+    }
+
+    /// The same, for who starts a command by its words: what stands in front of them, and a variable
+    /// of the environment with its value.
+    pub fn call(&self, host: &str) -> (Vec<OsString>, (String, String)) {
+        let course = own_program("course").into_os_string();
+        let words = ["lab", host, "--"].map(OsString::from);
+        let argv = [course].into_iter().chain(words).collect();
+        (argv, self.variable())
     }
 
     /// The variable of the environment that names this lab, for `cargo course lab`, and its value.

@@ -171,6 +171,11 @@ fn tapped(found: &Captures) -> Option<&'static Lesson> {
 static PORT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
 
+/// Whether a page uses this port for something.
+pub fn is_page_port(port: u16) -> bool {
+    (8801..=8899).contains(&port) || (9801..=9899).contains(&port)
+}
+
 /// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
 fn page_ports(text: &str) -> Vec<u16> {
     let mut ports: Vec<u16> = PORT

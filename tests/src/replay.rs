@@ -12,6 +12,9 @@
 //!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
 //!
+//! - A session whose terminals are on hosts (`**Terminal 1, host a**`) is played in a lab of its
+//!   own, which is there from its start to its end.
+//!
 //! The lines of a tap are compared connection by connection: which of two connections moves first is
 //! nobody's promise.
 
@@ -28,7 +31,8 @@ use std::time::{Duration, Instant};
 
 use self::run::{Run, Screen};
 use self::script::{Input, Part, Step};
-use crate::lack::must_try_everything;
+use crate::lab::Lab;
+use crate::lack::{must_have_lab, must_try_everything};
 use crate::page::{Edit, Page, Session};
 use crate::place::{PATIENCE, workspace};
 use crate::program::{CommandLine, Unrunnable};
@@ -114,15 +118,20 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
             }
         }
         Ok(()) => Ok(Vec::new()),
-        Err(Trouble::Complaint(complaint)) => Err(complaint),
-        Err(Trouble::Missing(program)) => {
+        Err(trouble) => {
             let place = page.place(session.blocks[0].start);
             let heading = &session.heading;
-            let message = format!(
-                "{place}: the session '{heading}' needs {program}, which this machine lacks"
-            );
+            let needs = format!("{place}: the session '{heading}' needs");
+            let (message, must) = match trouble {
+                Trouble::Complaint(complaint) => return Err(complaint),
+                Trouble::Missing(program) => {
+                    let message = format!("{needs} {program}, which this machine lacks");
+                    (message, must_try_everything())
+                }
+                Trouble::NoLab(why) => (format!("{needs} a lab: {why}"), must_have_lab()),
+            };
             // Where everything must be checked, nothing may be skipped.
-            if must_try_everything() {
+            if must {
                 return Err(message);
             }
             let _ = writeln!(io::stderr(), "skipped: {message}"); // past the test's capture
@@ -156,6 +165,8 @@ pub struct Pace {
 pub enum Trouble {
     /// This machine lacks a program.
     Missing(String),
+    /// There can be no private network here, and why.
+    NoLab(String),
     /// Something differs, in a sentence with file and line.
     Complaint(String),
 }
@@ -173,6 +184,8 @@ pub struct Replay<'a> {
     pace: Pace,
     ring: Sender<()>,
     bell: Receiver<()>,
+    /// The private network, if its terminals are on hosts.
+    lab: Option<Lab>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
     force: bool,
 }
@@ -198,6 +211,7 @@ impl<'a> Replay<'a> {
             pace: Pace::default(),
             ring,
             bell,
+            lab: None,
             force: false,
         }
     }
@@ -222,6 +236,14 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// The first thing that differs from the page, or the program that is missing.
     pub fn play(&mut self, watch: Watch<'_>) -> Result<(), Trouble> {
+        let hosts = self
+            .parts
+            .iter()
+            .filter_map(|part| part.block.host.as_ref());
+        if let Some(hosts) = hosts.map(|host| host.of).max() {
+            self.lab = Some(Lab::new(hosts).map_err(Trouble::NoLab)?);
+            self.ports.in_own_network();
+        }
         let mut last_progress = Instant::now();
         loop {
             let mut progress = false;
@@ -432,13 +454,19 @@ impl<'a> Replay<'a> {
         let restarts = command
             .serves()
             .is_some_and(|port| self.servers_on(port) > 1);
-        let runnable =
-            command
-                .to_run(&mut self.ports, restarts)
-                .map_err(|trouble| match trouble {
-                    Unrunnable::Missing(program) => Trouble::Missing(program),
-                    Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
-                })?;
+        let mut runnable = command
+            .to_run(&mut self.ports, restarts)
+            .map_err(|trouble| match trouble {
+                Unrunnable::Missing(program) => Trouble::Missing(program),
+                Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
+            })?;
+        let host = self.parts[index].block.host.as_ref();
+        if let (Some(lab), Some(host)) = (&self.lab, host) {
+            let (mut argv, variable) = lab.call(&host.name);
+            argv.append(&mut runnable.argv);
+            runnable.argv = argv;
+            runnable.environment.push(variable);
+        }
         let call = Call {
             argv: &runnable.argv,
             environment: &runnable.environment,
