@@ -29,9 +29,9 @@ const TWO_PEOPLE: &str = "docs/03-udp-chat.md: Two people at once";
 pub fn answer(answer: Answer) -> Verdict {
     check(move |trial| {
         answers_each_sender(trial, answer).read(TWO_PEOPLE)?;
+        answers_at_once(trial, answer).read(READ_THE_CODE)?;
         answers_the_empty_datagram(trial, answer).read(PREDICT)?;
         answers_every_length(trial, answer).read(SHORT_BUFFER)?;
-        answers_at_once(trial, answer).read(READ_THE_CODE)?;
         goes_on_after_errors(trial, answer).read(NOBODY)?;
         answers_so_many(trial, answer).read(READ_THE_CODE)
     })
