@@ -126,7 +126,7 @@ fn finished(end: &End, bytes: u64, what: &str) -> Step {
 fn serves_polite_clients(trial: &Trial, serve: Serve) -> Step {
     const CLIENTS: usize = 20;
     let (addr, attempt) = start(trial, serve, CLIENTS + 4)?;
-    let (since, limit) = (Instant::now(), trial.limit(Duration::from_secs(2)));
+    let (since, limit) = (Instant::now(), trial.limit(Duration::from_secs(1)));
     for number in 1..=CLIENTS {
         if limit.passed(since) {
             let what = format!("{number} clients, two questions each, took {limit}");
