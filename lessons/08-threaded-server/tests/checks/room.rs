@@ -561,7 +561,7 @@ fn greets_first(trial: &Trial, chat: Chat) -> Step {
     const LINES: usize = TALKERS * (6 + 3 * NEWCOMERS); // no more than may wait: nobody has to leave
     let room = Room::open(trial, chat, TALKERS + 1 + ROUNDS * NEWCOMERS)?;
     let [mut listener, one, two, three] = room.enter_all()?;
-    let talkers: [Guest; TALKERS] = [one, two, three];
+    let mut talkers: [Guest; TALKERS] = [one, two, three];
     let mut number = TALKERS + 1;
     for _ in 0..ROUNDS {
         let mut newcomers = Vec::new();
@@ -588,14 +588,21 @@ fn greets_first(trial: &Trial, chat: Chat) -> Step {
                 },
             )?;
         }
-        let size = LINES * b"2: bla\n".len();
-        let (came, end) = listener.read_up_to(size);
-        if end != End::None {
-            let came = came.len();
-            let fault = Fault::new(format!(
-                "three clients talked: {listener} should hear {size} bytes, and {came} came"
-            ));
-            return Err(fault.late().breaks(EACH).cause(LOST));
+        // All of them hear the whole round, so that in the next one no more waits for anybody.
+        for (client, lines) in talkers
+            .iter_mut()
+            .map(|talker| (talker, LINES - LINES / TALKERS))
+            .chain([(&mut listener, LINES)])
+        {
+            let size = lines * b"2: bla\n".len();
+            let (came, end) = client.read_up_to(size);
+            if end != End::None {
+                let came = came.len();
+                let fault = Fault::new(format!(
+                    "three clients talked: {client} should hear {size} bytes, and {came} came"
+                ));
+                return Err(fault.late().breaks(EACH).cause(LOST));
+            }
         }
     }
     drop((talkers, listener));
@@ -725,7 +732,11 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
         "{} lines of 8 KB came (the system takes about {system}), and client 3 read only then",
         first.len()
     );
-    say(&mut listener, first.clone(), &what)?;
+    say(&mut listener, 1..21, &what)?;
+    // Whoever writes to client 3 comes to its turn before the others are said.
+    let _ = late.peer.stream().set_read_timeout(Some(trial.patience()));
+    let _ = late.peer.stream().peek(&mut [0]);
+    say(&mut listener, 21..first.end, &what)?;
     let expected = all_heard(1..1 + READ_AT_FIRST);
     let (came, _) = late.read_up_to(expected.len());
     if came.len() < expected.len() {
@@ -733,6 +744,7 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
         return Err(Fault::new(format!(
             "{what}: of the first {all} bytes it got {some}, then no more"
         ))
+        .late() // where nobody wrote to it meanwhile, more had to wait
         .breaks(WAITING)
         .cause(SHORTER));
     }
