@@ -12,7 +12,7 @@ mod other_rooms;
 #[path = "../solution.rs"]
 mod solution;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
@@ -1189,13 +1189,13 @@ const RIGHT_ROOMS: &[Right<Chat>] = &[
     (
         "a queue of its own, with a condition to wait for",
         |listener, clients| {
-            other_rooms::with_conditions(listener, clients, false);
+            other_rooms::with_conditions(listener, clients, other_rooms::BY_LINES, false);
         },
     ),
     (
         "the same, and a line is in the queue until it is written",
         |listener, clients| {
-            other_rooms::with_conditions(listener, clients, true);
+            other_rooms::with_conditions(listener, clients, other_rooms::BY_LINES, true);
         },
     ),
     (
@@ -2002,6 +2002,16 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
             );
         },
         "or a greater one",
+    ),
+    (
+        "limits what waits by its bytes",
+        |listener, clients| {
+            let is_full = |lines: &VecDeque<Vec<u8>>| {
+                lines.iter().map(Vec::len).sum::<usize>() > MAX_WAITING * MAX_LINE
+            };
+            other_rooms::with_conditions(listener, clients, is_full, false);
+        },
+        "or is limited by something else than the number of lines",
     ),
 ];
 

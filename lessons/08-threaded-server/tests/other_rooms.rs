@@ -46,12 +46,19 @@ struct Seat {
     stream: TcpStream,
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    is_full: IsFull,
 }
+
+/// Whether one more line has no room.
+type IsFull = fn(&VecDeque<Vec<u8>>) -> bool;
+
+/// As it should be.
+pub const BY_LINES: IsFull = |lines| lines.len() >= MAX_WAITING;
 
 impl Seat {
     fn give(&self, line: Vec<u8>) {
         let mut waiting = self.waiting.lock().unwrap();
-        if waiting.lines.len() >= MAX_WAITING {
+        if (self.is_full)(&waiting.lines) {
             waiting.gone = true;
         }
         if waiting.gone {
@@ -99,7 +106,7 @@ impl Seat {
 
 /// A list under a lock, and for each client a queue with a condition to wait for. `counts` says
 /// whether the line that is being written counts as one that waits.
-pub fn with_conditions(listener: &TcpListener, clients: usize, counts: bool) {
+pub fn with_conditions(listener: &TcpListener, clients: usize, is_full: IsFull, counts: bool) {
     let seats: Mutex<Vec<Arc<Seat>>> = Mutex::default();
     let seats = &seats;
     thread::scope(|scope| {
@@ -109,6 +116,7 @@ pub fn with_conditions(listener: &TcpListener, clients: usize, counts: bool) {
                 stream: accept(listener),
                 waiting: Mutex::default(),
                 changed: Condvar::new(),
+                is_full,
             });
             seat.give(format!("you are {number}\n").into_bytes());
             seats.lock().unwrap().push(Arc::clone(&seat));

@@ -697,12 +697,17 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
     const SHORTER: &str = "100 lines may wait: the queue is shorter, or a write that takes long is \
         taken for one that fails";
     const READ_AT_FIRST: usize = 40;
-    let line = |n: usize| format!("line {n} {}\n", "x".repeat(2 * LONG)).into_bytes();
+    let system = taken_by_the_system(trial)?;
+    // As many as may wait, and some that the system takes. They are long, those behind them short.
+    let first = 1..MAX_WAITING + system * 3 / 4;
+    let line = |n: usize| match first.contains(&n) {
+        true => format!("line {n} {}\n", "x".repeat(2 * LONG)).into_bytes(),
+        false => format!("line {n}\n").into_bytes(),
+    };
     let all = |lines: Range<usize>| lines.map(line).collect::<Vec<_>>().concat();
     let heard = |n: usize| [&b"1: "[..], &line(n)].concat();
     let all_heard = |lines: Range<usize>| lines.map(heard).collect::<Vec<_>>().concat();
 
-    let system = taken_by_the_system(trial)?;
     let room = Room::open_small(trial, chat, 3)?;
     let (talker, mut listener) = (room.enter(1)?, room.enter(2)?);
     let mut late = room.enter_small(3)?;
@@ -726,8 +731,7 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
         Ok(())
     };
 
-    // As many as may wait, and some that the system takes. A part of them is read.
-    let first = 1..MAX_WAITING + system * 3 / 4;
+    // A part of the long ones is read.
     let what = format!(
         "{} lines of 8 KB came (the system takes about {system}), and client 3 read only then",
         first.len()
@@ -754,8 +758,9 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
     let last = READ_AT_FIRST + MAX_WAITING + system * 3 / 2 + 3;
     let waiting = last - READ_AT_FIRST;
     let what = format!(
-        "client 3 read 40 lines of 8 KB, then no more, while {waiting} others came (the system \
-         takes about {system}, and 100 may wait)"
+        "client 3 read 40 of {} lines of 8 KB, then no more, while short ones came, so that there were \
+         {waiting} for it (the system takes about {system}, and 100 may wait)",
+        first.len()
     );
     say(&mut listener, first.end..last + 1, &what)?;
     let expected = all_heard(1 + READ_AT_FIRST..last + 1);
@@ -776,10 +781,14 @@ fn lets_lines_wait(trial: &Trial, chat: Chat) -> Step {
     }
     listener.send(b"Is client 3 still here?\n")?;
     let mut talker = talker;
-    talker.hears(
+    let promise = "each line should go to everybody else, as it is";
+    talker.gets(
         b"2: Is client 3 still here?\n",
-        EACH,
-        "a line goes to its sender, or a line is lost",
+        promise,
+        |_, end| match end {
+            End::Closed | End::Broken => (OUT, SENDER),
+            _ => (EACH, "a line goes to its sender, or a line is lost"),
+        },
     )?;
     let (more, _) = late.read_up_to(100);
     if !more.is_empty() {
@@ -819,7 +828,7 @@ fn is_not_stalled(trial: &Trial, chat: Chat) -> Step {
     // More than 100 lines, and than the system can have taken; half of that is less than 100.
     const WINDOWS: usize = (MAX_WAITING + FIT_NOWHERE).div_ceil(WINDOW);
     let what = "three of five clients did not read";
-    let room = Room::open_small(trial, chat, 5)?;
+    let room = Room::open_small(trial, chat, 6)?;
     let (talker, mut listener) = (room.enter(1)?, room.enter(2)?);
     let (stuck, mut finished, endless) = (
         room.enter_small(3)?,
@@ -853,10 +862,14 @@ fn is_not_stalled(trial: &Trial, chat: Chat) -> Step {
         // that it is in its write when the queue is full.
         thread::sleep(Duration::from_millis(4));
     }
+    let entered = room.enter(6).when(what);
+    let mut newcomer = entered.breaks(STALLS_NOBODY).cause(STALLS)?;
     listener.send(b"I hear you\n")?;
     let mut talker = talker;
-    talker.hears(b"2: I hear you\n", STALLS_NOBODY, STALLS)?;
-    drop((talker, listener));
+    for other in [&mut talker, &mut newcomer] {
+        other.hears(b"2: I hear you\n", STALLS_NOBODY, STALLS)?;
+    }
+    drop((talker, listener, newcomer));
     if cfg!(windows) {
         // There `shutdown` wakes nobody who waits in read or write: the clients have to go.
         drop((stuck, finished, endless));
