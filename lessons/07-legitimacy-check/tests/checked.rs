@@ -515,6 +515,20 @@ const WRONG_LOG_INS: &[Mistake<LogIn>] = &[
         },
         "the timeout is taken for the end, or for a failure",
     ),
+    (
+        "takes a reset behind the welcome for the end",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            let mut reply = Vec::new();
+            match stream.take(9).read_to_end(&mut reply) {
+                Err(_) if reply == WELCOME => Ok(true),
+                Err(e) => Err(e),
+                Ok(_) => judge(&reply),
+            }
+        },
+        "a read that fails is no rejection and no end",
+    ),
 ];
 
 fn nonce(stream: &mut TcpStream) -> io::Result<[u8; NONCE_LEN]> {
@@ -1226,6 +1240,39 @@ const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
         },
         "not closed but broken off",
     ),
+    (
+        "rounds the limit to hundredths of a second",
+        |listener, clients, key, limit| {
+            let limit = Duration::from_millis(limit.as_millis() as u64 / 10 * 10);
+            each(listener, clients, limit, |mut stream, deadline| {
+                let nonce = fresh();
+                stream.write_all(&nonce).map_err(Refusal::Gone)?;
+                stream
+                    .set_read_timeout(Some(limit))
+                    .map_err(Refusal::Gone)?;
+                let answer = answer(stream, deadline)?;
+                welcome(stream, key.accepts(&nonce, &answer))
+            })
+        },
+        "which is what is left of a time that is rounded or over",
+    ),
+    (
+        "has a pseudo-random generator that begins alike in each call",
+        |listener, clients, key, limit| {
+            let mut state: u64 = 42;
+            each(listener, clients, limit, |stream, deadline| {
+                let nonce = std::array::from_fn(|_| {
+                    // xorshift64
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    (state >> 32) as u8
+                });
+                ask(stream, key, &nonce, deadline)
+            })
+        },
+        "or a pseudo-random generator",
+    ),
 ];
 
 /// A conversation in which the time begins anew when so many bytes of the answer have come.
@@ -1921,6 +1968,20 @@ const WRONG_MUTUALS: &[Mistake<Mutual>] = &[
             server: solution::mutual_server,
         },
         "something of one conversation is used in another",
+    ),
+    (
+        "the server rounds the limit to hundredths of a second",
+        Mutual {
+            client: solution::mutual_client,
+            server: |stream, key, limit| {
+                let limit = Duration::from_millis(limit.as_millis() as u64 / 10 * 10);
+                stream
+                    .set_read_timeout(Some(limit))
+                    .map_err(Refusal::Gone)?;
+                solution::mutual_server(stream, key, limit)
+            },
+        },
+        "which is what is left of a time that is rounded or over",
     ),
 ];
 

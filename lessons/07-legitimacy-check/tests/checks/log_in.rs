@@ -457,7 +457,11 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
     let (mut server, attempt) = asked(trial, log_in)?;
     server.send(&WELCOME[..4])?;
     server.reset();
-    is_reset(&attempt, "the second half of its welcome")
+    is_reset(&attempt, "the second half of its welcome")?;
+    let (mut server, attempt) = asked(trial, log_in)?;
+    server.send(WELCOME)?;
+    server.reset();
+    is_reset(&attempt, "an end behind its welcome")
 }
 
 /// The function tells that the connection was reset.

@@ -12,8 +12,8 @@ use legitimacy_check::{ANSWER_LEN, NONCE_LEN, WELCOME};
 use super::watch::Watched;
 use super::{
     A_DEADLINE, AMPLE, AT_THE_LATEST, GAP, NO_TIMEOUT, PACE, PER_READ, PREDICT, PREDICTABLE,
-    READ_THE_CODE, REPLAY, SHORT, SLOWLY, THE_COMPARISON, closes_by, has_closed, look_random, rest,
-    take, timed_out,
+    READ_THE_CODE, REPLAY, SHORT, SHORTEST, SLOWLY, THE_COMPARISON, closes_by, has_closed,
+    look_random, rest, take, timed_out,
 };
 
 /// One side.
@@ -757,6 +757,8 @@ fn keep_the_deadline(stage: &Stage) -> Step {
             .cause(NO_TIMEOUT));
         }
         timed_out(what, SHORT, &attempt.result()?).breaks(TIMED_OUT)?;
+        let (_peer, attempt) = stage.start(side, SHORTEST)?;
+        timed_out(what, SHORTEST, &attempt.result().breaks(IN_TIME)?).breaks(TIMED_OUT)?;
     }
     stage.trial.at_pace(PACE, |pace| slow_ones(stage, pace))?;
     stage.trial.at_pace(PACE, |pace| late_ones(stage, pace))
