@@ -373,6 +373,19 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
         "join gives an error where the thread has panicked",
     ),
     (
+        "counts only panics with a text",
+        |listener, clients, handle| {
+            let threads = (0..clients).map(|_| spawn(&handle, accept(listener)));
+            let threads: Vec<_> = threads.collect();
+            let ended = threads.into_iter().map(JoinHandle::join);
+            ended
+                .filter_map(Result::err)
+                .filter(|why| why.is::<&str>() || why.is::<String>())
+                .count()
+        },
+        "or only the panics of some kind count",
+    ),
+    (
         "has sixty threads for all",
         |listener, clients, handle| {
             let at_work = Arc::new((Mutex::new(0), Condvar::new()));

@@ -67,6 +67,8 @@ struct Full<'a> {
     places: usize,
     /// Those who were told that the server is full. They stay, and say nothing.
     turned_away: Vec<Peer>,
+    /// How many of them were told so late, one after another.
+    late: usize,
 }
 
 const NOT_TOLD: &str = "a client that finds no place is kept waiting: accept waits for a free \
@@ -113,6 +115,7 @@ impl<'a> Full<'a> {
             crowd,
             places,
             turned_away: Vec::new(),
+            late: 0,
         })
     }
 
@@ -221,9 +224,14 @@ impl<'a> Full<'a> {
                 .breaks(AT_MOST)
                 .cause(cause));
         }
-        if limit.passed(since) {
+        self.late = if limit.passed(since) {
+            self.late + 1
+        } else {
+            0
+        };
+        if self.late == 3 {
             return Err(Fault::new(format!(
-                "{what}: only {limit} later the next one was told so"
+                "{what}: only {limit} later, and more, the next three were told so"
             ))
             .late()
             .breaks(TOLD)
