@@ -320,7 +320,11 @@ fn survives_rude_clients(trial: &Trial, echo: Echo) -> Step {
     let server = Server::start(trial, echo, 13)?;
     let mut other = server.client(trial)?;
     for round in 0..4 {
-        let client = server.client(trial)?;
+        let mut client = server.client(trial)?;
+        if cfg!(not(target_os = "linux")) {
+            // Elsewhere `accept` may fail for one that has reset before, and nobody counts it.
+            talk(&mut client, b"hi\n", "a client", (BREAKS, SPREADS))?;
+        }
         client.reset();
         let mut client = server.client(trial)?;
         talk(
