@@ -729,6 +729,12 @@ const WRONG_ASKS: &[Mistake<Ask>] = &[
         "write_all calls write again and again",
     ),
     (
+        // It ends, so that a check whose limit is far too long would take it.
+        "waits sixty times as long",
+        |addr, message, limit| solution::ask(addr, message, limit.saturating_mul(60)),
+        "a read has no timeout",
+    ),
+    (
         "waits for ever",
         |addr, message, limit| {
             let stream = send(addr, message, limit, true)?;

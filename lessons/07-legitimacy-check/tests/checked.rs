@@ -691,6 +691,14 @@ const RIGHT_SERVERS: &[Right<CheckClients>] = &[
 
 const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
     (
+        // It ends, so that a check whose limit is far too long would take it.
+        "gives sixty times the time",
+        |listener, clients, key, limit| {
+            solution::check_clients(listener, clients, key, limit.saturating_mul(60))
+        },
+        "there is no timeout at all",
+    ),
+    (
         "makes one nonce for all clients",
         |listener, clients, key, limit| {
             let nonce = fresh();
