@@ -104,6 +104,7 @@ fn with_machine(
 }
 
 /// In seconds, the most that a server takes: who is closed before is closed for another reason.
+#[cfg(unix)]
 const NEVER: &str = "86400";
 
 /// Limits that no test reaches by accident.
