@@ -194,8 +194,13 @@ fn first_words(text: &str) -> Vec<String> {
     let text = QUOTED.replace_all(text, "quoted");
     let segments = text.split(['|', '&', ';', '(', '\n']);
     let assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| is_name(name));
-    let words = segments.filter_map(|segment| segment.split_whitespace().find(|w| !assignment(w)));
-    let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
+    let keyword = |word: &&str| ["until", "while", "do", "done"].contains(word);
+    let words = segments.filter_map(|segment| {
+        let mut words = segment.split_whitespace();
+        words.find(|word| !assignment(word) && !keyword(word))
+    });
+    let words =
+        words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ":", ")"].contains(word));
     words.map(str::to_owned).collect()
 }
 
@@ -362,6 +367,7 @@ mod tests {
             ("nc -N 127.0.0.1 8801", &["nc"][..]),
             ("printf 'a | b' | sort && ss -tn", &["sort", "ss"]),
             ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
+            ("until ss -tan | grep ESTAB; do :; done", &["ss", "grep"]),
         ] {
             assert_eq!(first_words(command), programs, "{command}");
         }

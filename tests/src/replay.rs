@@ -5,7 +5,8 @@
 //!
 //! - A terminal's first block begins when every block above it has shown its first line.
 //! - A terminal's later blocks begin when everything above has happened: all lines are there, and
-//!   the programs of terminals that do not come again have ended.
+//!   the programs of terminals that do not come again have ended, as have commands that show
+//!   nothing and are followed by others.
 //! - Inside a block, what stands behind a prompt is typed when the prompt is there and all lines
 //!   above it have appeared. A second `$ ` waits for the end of the first program.
 //! - `^C` at the start of a block, or right behind a prompt, is pressed like any input. Otherwise
@@ -538,11 +539,13 @@ impl<'a> Replay<'a> {
     }
 
     /// Whether everything that the block shows has happened, and its program has ended if the
-    /// session does not come back to it.
+    /// session does not come back to it, or if that is all that the block tells of it.
     fn happened(&self, part: &Part) -> bool {
-        let number = part.block.terminal;
-        let run = self.runs.iter().rev().find(|run| run.number == number);
-        part.complete() && (!part.last || run.is_some_and(|run| run.terminal.exited()))
+        let is_this = |&i: &usize| self.parts[i].block.start == part.block.start;
+        let shows_it = |run: &&Run| run.parts.iter().any(is_this);
+        let run = self.runs.iter().rev().find(shows_it);
+        let must_end = part.last || part.silent;
+        part.complete() && (!must_end || run.is_some_and(|run| run.terminal.exited()))
     }
 
     fn run_of(&mut self, number: usize) -> Option<&mut Run> {

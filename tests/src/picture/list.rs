@@ -1,7 +1,7 @@
 //! Which pictures there are, and what they are drawn from.
 //!
 //! An image of `docs/pictures/` is drawn from lines that stand in its page: a session's, which the
-//! lesson's test replays, or a measured block's. The image's text in the page becomes the picture's
+//! page's test replays, or a measured block's. The image's text in the page becomes the picture's
 //! title. A page's test fails when a file is not what its lines give. To draw all of them anew,
 //! without replaying anything: `COURSE_REWRITE=1 cargo test -p course --test all every_picture`.
 //!
@@ -367,7 +367,7 @@ pub fn draw(page: &Page, name: &str, title: &str) -> Result<String, String> {
             waits,
         } => from_tap(page, &session()?, (lanes, *only, *waits), says, title),
         Kind::Dump { lanes, states } => {
-            let lines = measured(page, heading, "tcpdump")?;
+            let lines = dumped(page, heading)?;
             Ok(dump::scene(&lines, lanes, *states)?.draw(title))
         }
         Kind::MeasuredTap { lanes } => {
@@ -458,16 +458,25 @@ fn from_tap(
 /// The block under a heading that is no transcript and has a line with these words.
 fn measured(page: &Page, heading: &str, words: &str) -> Result<Vec<String>, String> {
     let blocks = text_blocks(page, Some(heading))?;
-    let found = blocks.into_iter().find(|lines| {
-        let is_dump = words == "tcpdump" && lines.iter().any(|line| line.contains(": Flags ["));
-        is_dump || lines.iter().any(|line| line.starts_with(words))
-    });
-    found.ok_or(format!(
+    let has = |lines: &Vec<String>| lines.iter().any(|line| line.starts_with(words));
+    blocks.into_iter().find(has).ok_or(format!(
         "under '{heading}' there is no block with lines of '{words}'"
     ))
 }
 
-/// The blocks with `text`, under one heading or in the whole page.
+/// What tcpdump shows under a heading: in a terminal, or in a block that was measured once.
+fn dumped(page: &Page, heading: &str) -> Result<Vec<String>, String> {
+    let sessions = page.sessions()?.into_iter();
+    let terminals = sessions
+        .filter(|session| session.heading == heading)
+        .flat_map(|session| (1..=9).map(move |terminal| shown_by(&session, terminal)));
+    let mut all = terminals.chain(text_blocks(page, Some(heading))?);
+    let has = |lines: &Vec<String>| lines.iter().any(|line| line.contains(": Flags ["));
+    all.find(has)
+        .ok_or(format!("under '{heading}' there are no lines of tcpdump"))
+}
+
+/// The blocks of these kinds, under one heading or in the whole page.
 fn text_blocks(page: &Page, heading: Option<&str>) -> Result<Vec<Vec<String>>, String> {
     let mut blocks = Vec::new();
     let mut from = 0;
