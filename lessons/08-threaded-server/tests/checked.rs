@@ -122,6 +122,21 @@ const RIGHT_SERVERS: &[Right<Serve>] = &[
             join_all(threads)
         },
     ),
+    (
+        "accepts in a thread of its own",
+        |listener, clients, handle| {
+            let (give, take) = mpsc::channel();
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    for _ in 0..clients {
+                        let _ = give.send(spawn(&handle, accept(listener)));
+                    }
+                });
+                let ended = take.into_iter().collect::<Vec<JoinHandle<()>>>();
+                join_all(ended)
+            })
+        },
+    ),
 ];
 
 const WRONG_SERVERS: &[Mistake<Serve>] = &[
