@@ -17,6 +17,7 @@ use regex::Regex;
 use super::charts::{self, Bar, Ratio, Sample};
 use super::dump;
 use super::event::Event;
+use super::lifetimes::lifetimes;
 use super::scene::Note;
 use super::tapped::Tapped;
 use crate::page::{Page, Session};
@@ -57,6 +58,10 @@ enum Kind {
     Coin,
     /// As the round trips and offsets that lesson 4's client printed.
     Scatter,
+    /// As the lifetimes of the clients that taps saw, each in a page, under a heading, with a name.
+    Lifetimes {
+        taps: &'static [(&'static str, &'static str, &'static str)],
+    },
     /// As the ratios of the table of measurements.
     Ratios,
 }
@@ -224,6 +229,24 @@ pub static PICTURES: &[Picture] = &[
         kind: Kind::Ratios,
     },
     Picture {
+        name: "08-lifetimes",
+        heading: "On the wire",
+        kind: Kind::Lifetimes {
+            taps: &[
+                (
+                    "docs/02-loop-server.md",
+                    "One at a time",
+                    "lesson 2: one after the other",
+                ),
+                (
+                    "docs/08-threaded-server.md",
+                    "On the wire",
+                    "lesson 8: a thread for each",
+                ),
+            ],
+        },
+    },
+    Picture {
         name: "08-measured",
         heading: "What a thread costs",
         kind: Kind::Ratios,
@@ -388,6 +411,19 @@ pub fn draw(page: &Page, name: &str, title: &str) -> Result<String, String> {
             let lines = measured(page, heading, "offset ")?;
             let samples: Vec<Sample> = lines.iter().filter_map(|line| sample(line)).collect();
             charts::scatter(&samples, title)
+        }
+        Kind::Lifetimes { taps } => {
+            let mut groups = Vec::new();
+            for &(path, heading, name) in *taps {
+                let other = Page::read(path)?;
+                // The page itself may be a changed one.
+                let page = if path == page.path { page } else { &other };
+                let sessions = page.sessions()?;
+                let session = sessions.iter().find(|s| s.heading == heading);
+                let session = session.ok_or(format!("{path} has no session under '{heading}'"))?;
+                groups.push((name, tapped_events(session)?.1));
+            }
+            Ok(lifetimes(&groups, title))
         }
         Kind::Ratios => match ratios(page).as_slice() {
             [] => Err("this page has no table of measurements".to_owned()),

@@ -6,6 +6,7 @@
 mod charts;
 mod dump;
 mod event;
+mod lifetimes;
 mod list;
 mod scene;
 mod svg;
