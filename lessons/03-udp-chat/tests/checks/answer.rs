@@ -32,6 +32,7 @@ pub fn answer(answer: Answer) -> Verdict {
         answers_the_empty_datagram(trial, answer).read(PREDICT)?;
         answers_every_length(trial, answer).read(SHORT_BUFFER)?;
         goes_on_after_errors(trial, answer).read(NOBODY)?;
+        answers_ipv6(trial, answer).read(TWO_PEOPLE)?;
         answers_so_many(trial, answer).read(READ_THE_CODE)
     })
 }
@@ -163,14 +164,20 @@ fn answers_each_sender(trial: &Trial, answer: Answer) -> Step {
 
 fn answers_the_empty_datagram(trial: &Trial, answer: Answer) -> Step {
     const END: &str = "a length of 0 is taken for the end, or for nothing";
-    let (addr, attempt) = start(trial, answer, 3)?;
+    const TWICE: &str = "a datagram with the same bytes as the one before is not answered";
+    let (addr, attempt) = start(trial, answer, 4)?;
     let mut alice = trial.correspondent()?;
-    for text in [b"".as_slice(), b"still there?", b""] {
-        asks(&mut alice, text, addr).cause(END).breaks(LENGTHS)?;
+    for (text, cause, sentence) in [
+        (b"".as_slice(), END, LENGTHS),
+        (b"still there?", END, LENGTHS),
+        (b"still there?", TWICE, SAME),
+        (b"", END, LENGTHS),
+    ] {
+        asks(&mut alice, text, addr).cause(cause).breaks(sentence)?;
     }
     attempt
         .result()
-        .when("3 datagrams were answered, two of them empty")
+        .when("4 datagrams were answered, two of them empty")
         .cause("the empty datagram is not counted")
         .breaks(LENGTHS)
 }
@@ -208,12 +215,15 @@ fn answers_at_once(trial: &Trial, answer: Answer) -> Step {
     let mut alice = trial.correspondent()?;
     let since = Instant::now();
     for round in 1..=ROUNDS {
-        asks(&mut alice, b"now?", addr)
-            .cause(LATER)
-            .breaks(match attempt.has_ended() {
+        asks(&mut alice, format!("now, {round}?").as_bytes(), addr).map_err(|fault| {
+            if fault.to_string().contains("differs") {
+                return fault.cause("a datagram is answered twice").breaks(SAME);
+            }
+            fault.cause(LATER).breaks(match attempt.has_ended() {
                 true => RETURNS,
                 false => AT_ONCE,
-            })?;
+            })
+        })?;
         if limit.passed(since) {
             let what = format!("{round} datagrams, each after the last answer, took {limit}");
             return Err(Fault::new(what)
@@ -319,9 +329,29 @@ fn answers_so_many(trial: &Trial, answer: Answer) -> Step {
     alice.expect_nothing(what).cause(cause).breaks(RETURNS)?;
 
     // It goes on for as long as the tests do.
-    let (addr, _endless) = start(trial, answer, usize::MAX)?;
+    for datagrams in [1 << 16, (u32::MAX as usize).saturating_add(1), usize::MAX] {
+        let (addr, _endless) = start(trial, answer, datagrams)?;
+        asks(&mut alice, b"hello", addr)
+            .when(&format!("the number of datagrams was {datagrams}"))
+            .cause(
+                "memory is set aside for all of them, or the number overflows or is made smaller",
+            )
+            .breaks(RETURNS)?;
+    }
+    Ok(())
+}
+
+fn answers_ipv6(trial: &Trial, answer: Answer) -> Step {
+    let Ok(socket) = UdpSocket::bind("[::1]:0") else {
+        return Ok(()); // this machine has no IPv6
+    };
+    let addr = socket.local_addr();
+    let addr = addr.map_err(|e| Fault::new(format!("the check has no address: {e}")))?;
+    let mut alice = trial.correspondent_at(addr.ip(), 0)?;
+    let attempt = trial.start(move || answer(&socket, 1));
     asks(&mut alice, b"hello", addr)
-        .when("the number of datagrams was usize::MAX")
-        .cause("memory is set aside for all of them, or the number overflows")
-        .breaks(RETURNS)
+        .when("both were at [::1]")
+        .cause("only a sender with an IPv4 address is answered")
+        .breaks(ADDRESS)?;
+    attempt.result().breaks(RETURNS)
 }
