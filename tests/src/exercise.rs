@@ -51,7 +51,7 @@ pub use growth::{expect_linear, work_of};
 pub use hostile::{FailingAccept, Sink, Strangers, WhileAcceptFails, around};
 pub use pace::{Limit, Pace};
 pub use patience::{TOTAL, WAIT};
-pub use peer::{Peer, unread};
+pub use peer::{OtherEnd, Peer, unread};
 pub use prove::{Mistake, Proof, Right};
 pub use trial::{Trial, check};
 

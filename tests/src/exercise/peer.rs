@@ -1,5 +1,5 @@
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,7 +41,71 @@ pub struct Peer {
     sent_in_all: usize,
 }
 
+/// The function's end of a connection. Whether it was accepted and is still open can be seen on
+/// Linux; elsewhere nothing is known.
+pub struct OtherEnd {
+    /// As Linux names it: `socket:[12345]`.
+    name: Option<String>,
+    patience: Patience,
+}
+
+impl OtherEnd {
+    /// Whether this process holds the socket. One that waits in a listener's queue is held by
+    /// nobody.
+    pub fn is_held(&self) -> bool {
+        let Some(name) = &self.name else { return false };
+        let files = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
+        let mut links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        links.any(|link| link.as_os_str() == name.as_str())
+    }
+
+    /// Waits until nobody holds the socket any more: also a shutdown leaves it open.
+    pub fn expect_closed(&self) -> Step {
+        let started = Instant::now();
+        let wait = self.patience.left();
+        while self.is_held() {
+            if started.elapsed() > wait {
+                let what = "somebody still holds the stream, or a clone of it";
+                return Err(Fault::new(what).late());
+            }
+            thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+        self.patience.notes.waited(started.elapsed());
+        Ok(())
+    }
+}
+
+/// The name of the socket that is connected so, if this is Linux and somebody has accepted it.
+fn name_of(local: SocketAddr, remote: SocketAddr) -> Option<String> {
+    let shown = |addr: SocketAddr| match addr {
+        SocketAddr::V4(addr) => {
+            let ip = u32::from_ne_bytes(addr.ip().octets());
+            Some(format!("{ip:08X}:{:04X}", addr.port()))
+        }
+        SocketAddr::V6(_) => None,
+    };
+    let (local, remote) = (shown(local)?, shown(remote)?);
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let inode = *fields.get(9)?;
+        let it = fields[1] == local && fields[2] == remote && inode != "0";
+        it.then(|| format!("socket:[{inode}]"))
+    })
+}
+
 impl Peer {
+    /// The function's end, while the connection is there.
+    pub fn other_end(&self) -> OtherEnd {
+        let ends = (self.stream.peer_addr(), self.stream.local_addr());
+        let name = match ends {
+            (Ok(theirs), Ok(ours)) => name_of(theirs, ours),
+            _ => None,
+        };
+        let patience = self.patience.clone();
+        OtherEnd { name, patience }
+    }
+
     pub(super) fn new(stream: TcpStream, patience: Patience) -> Peer {
         Peer {
             stream,
