@@ -130,6 +130,44 @@ fn shout_with(
 }
 
 const WRONG_SHOUTS: &[Mistake<Shout>] = &[
+    #[cfg(target_os = "linux")]
+    (
+        "shuts down and keeps a clone",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            std::mem::forget(stream.try_clone()?);
+            let mut buffer = [0; 1024];
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return stream.shutdown(Shutdown::Both),
+                    n => stream.write_all(&buffer[..n].to_ascii_uppercase())?,
+                }
+            }
+        },
+        "a shutdown alone does not close",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "takes a second client out of the queue",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            listener.set_nonblocking(true)?;
+            let _second = listener.accept();
+            let mut buffer = [0; 1024];
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return Ok(()),
+                    n => stream.write_all(&buffer[..n].to_ascii_uppercase())?,
+                }
+            }
+        },
+        "accept is called again",
+    ),
+    (
+        "makes the error anew from its kind",
+        |listener| solution::shout(listener).map_err(|error| error.kind().into()),
+        "the error of read is replaced",
+    ),
     (
         "reads once",
         |listener| {
@@ -839,6 +877,21 @@ const WRONG_ASKS: &[Mistake<Ask>] = &[
             result => result,
         },
         "read fails with ErrorKind::ConnectionReset",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "does not know BrokenPipe",
+        |addr, message, limit| {
+            let stream = TcpStream::connect_timeout(&addr, limit).map_err(explain)?;
+            let sent = (&stream).write_all(message);
+            sent.map_err(|error| match error.kind() {
+                ErrorKind::BrokenPipe => AskError::Other(error),
+                _ => explain(error),
+            })?;
+            stream.shutdown(Shutdown::Write).map_err(explain)?;
+            read_all(&stream).map_err(explain)
+        },
+        "write fails with BrokenPipe",
     ),
     (
         "does not know a reset while it writes",
