@@ -236,6 +236,7 @@ fn ends_with_the_client(trial: &Trial, function: AnswerLines) -> Step {
         (b"".as_slice(), b"".as_slice(), 0),
         (b"\n", b"1: \n", 1),
         (b"x", b"1: x\n", 1),
+        (b"x\n\r", b"1: x\n2: \r\n", 2),
     ] {
         let (mut client, attempt) = start(trial, function, 100)?;
         let what = format!("the client sent {} and finished", show(sent));
@@ -303,9 +304,9 @@ fn is_gone(attempt: &LineAttempt, what: &str, call: &str) -> Step {
     let result = attempt.result().when(what);
     let result = result.cause(&format!("an error of {call} does not end the loop"))?;
     match result {
-        Err(LineError::Gone(error)) if is_reset(error.kind()) => Ok(()),
+        Err(LineError::Gone(error)) if is_reset(&error) => Ok(()),
         Err(LineError::Gone(error)) => Err(Fault::new(format!(
-            "{what}: expected Gone of a reset, got '{error}'"
+            "{what}: expected Gone of a reset, as the system gave it, got {error:?}"
         ))
         .cause(format!("the error of {call} is replaced by another one"))),
         other => Err(
@@ -329,6 +330,7 @@ fn allows_so_much(trial: &Trial, function: AnswerLines) -> Step {
         let sizes = around(most).into_iter().filter(|&size| size <= most);
         let (mut client, attempt) = start(trial, function, limit)?;
         let mut number = 0;
+        let sizes = sizes.chain([0, 0]);
         let mut ask = |client: &mut Peer, size: usize| {
             number += 1;
             let line = vec![b'x'; size];
@@ -392,6 +394,7 @@ fn refuses_one_byte_more(trial: &Trial, function: AnswerLines) -> Step {
         client
             .expect(format!("1: {first}\n").as_bytes(), EACH)
             .breaks(AT_ONCE)?;
+        let theirs = client.other_end();
         let long = "x".repeat(limit + 1) + end;
         if gap.is_zero() {
             client.send(long.as_bytes())?;
@@ -427,6 +430,11 @@ fn refuses_one_byte_more(trial: &Trial, function: AnswerLines) -> Step {
             let cause = "the connection is closed, and the reason is not told";
             return Err(Fault::new(what).cause(cause).breaks(TOO_LONG));
         }
+        theirs
+            .expect_closed()
+            .when(&what)
+            .cause("a clone of the stream is kept, and a shutdown alone does not close")
+            .breaks(TOO_MANY)?;
     }
     Ok(())
 }
