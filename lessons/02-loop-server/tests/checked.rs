@@ -1671,6 +1671,26 @@ impl Read for Counted<'_> {
 }
 
 const THROUGH_MISTAKES: &[Mistake<Through>] = &[
+    (
+        "makes the error anew from its kind and text",
+        |stream, source, sink| {
+            let anew = |error: io::Error| io::Error::new(error.kind(), error.to_string());
+            solution::through(stream, source, sink).map_err(anew)
+        },
+        "the error is replaced: by one of your own",
+    ),
+    (
+        "reads 16 MiB at once",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender =
+                    scope.spawn(|| send(&stream, BufReader::with_capacity(16 << 20, source)));
+                let received = receive(&stream, sink)?;
+                all(sender.join().unwrap()?, received)
+            })
+        },
+        "read into memory faster than the server takes it",
+    ),
     #[cfg(target_os = "linux")]
     (
         "prefers what the receiver failed with",
