@@ -1091,6 +1091,17 @@ fn read_some(stream: &mut TcpStream) -> io::Result<usize> {
 
 const WRONG_CLOSES: &[Mistake<ReplyAndClose>] = &[
     (
+        "takes only 950,000 bytes",
+        |mut stream, reply, patience| {
+            reply_to(&mut stream, reply)?;
+            let deadline = Instant::now() + patience;
+            let rest = Timed { stream, deadline };
+            let _ = io::copy(&mut rest.take(950_000), &mut io::sink());
+            Ok(())
+        },
+        "or not so much of it",
+    ),
+    (
         "closes at once",
         |mut stream, reply, _| {
             read_some(&mut stream)?;
