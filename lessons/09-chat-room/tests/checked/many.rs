@@ -334,6 +334,7 @@ pub enum Bug {
     ErrorEndsIt,
     KeepsBroken,
     DropsTheDeaf,
+    BlocksAtTheEnd,
 }
 
 struct Client {
@@ -437,6 +438,9 @@ impl Client {
             if bug == Bug::DropsTheDeaf && self.queue.len() >= MAX_WAITING {
                 return Err(ErrorKind::TimedOut.into());
             }
+        }
+        if bug == Bug::BlocksAtTheEnd && self.finished {
+            let _ = self.stream.set_nonblocking(false);
         }
         while !self.queue.is_empty() {
             let all = self.queue.make_contiguous();
