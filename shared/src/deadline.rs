@@ -14,7 +14,7 @@ pub fn read_by(mut stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -> 
     loop {
         // The time that is left, not the whole time again: who sends a byte now and then gains
         // nothing by it.
-        stream.set_read_timeout(Some(time_left(deadline)?.min(LONGEST_READ)))?;
+        stream.set_read_timeout(Some(time_left(deadline)?))?;
         match stream.read(buffer) {
             Err(error) if is_timeout(&error) => {} // `time_left` tells whether it was the deadline
             result => return result,
@@ -49,7 +49,7 @@ pub fn read_exact_by(stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -
 pub fn write_all_by(mut stream: &TcpStream, bytes: &[u8], deadline: Instant) -> io::Result<()> {
     let mut written = 0;
     while written < bytes.len() {
-        stream.set_write_timeout(Some(time_left(deadline)?))?;
+        stream.set_write_timeout(Some(all_time_left(deadline)?))?;
         match stream.write(&bytes[written..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(n) => written += n,
@@ -70,8 +70,12 @@ const LONGEST_READ: Duration = if cfg!(windows) {
     Duration::MAX
 };
 
-/// The time until the deadline, or the error that it has passed.
+/// The time until the deadline, but no more than one read may take; or the error that it has passed.
 fn time_left(deadline: Instant) -> io::Result<Duration> {
+    Ok(all_time_left(deadline)?.min(LONGEST_READ))
+}
+
+fn all_time_left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(over());
