@@ -105,3 +105,25 @@ pub fn lifetimes(groups: &[(&str, Vec<Event>)], title: &str) -> String {
     svg.text("d", (start - 8.0, y + 20.0), Hold::End, 0.0, "seconds");
     svg.finish(y + 32.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_when_each_client_was_there_and_waited() {
+        let lines = [
+            "0.000 s  #1  127.0.0.1:50330 connects",
+            "1.000 s  #1  client → server  2 bytes",
+            "    68 69                                            hi",
+            "3.500 s  #1  client ← server  2 bytes",
+            "    68 69                                            hi",
+            "4.000 s  #1  closed",
+        ];
+        let events = Event::read(&lines.map(str::to_owned));
+        let events = events.into_iter().map(|(_, event)| event).collect();
+        let picture = lifetimes(&[("a server", events)], "a title");
+        let sentence = "a server, client 1: there from 0.000 s to 4.000 s; asked at 1.000 s, answered at 3.500 s.";
+        assert!(picture.contains(sentence), "{picture}");
+    }
+}

@@ -19,6 +19,7 @@ use super::dump;
 use super::event::Event;
 use super::lifetimes::lifetimes;
 use super::scene::Note;
+use super::states::states;
 use super::tapped::Tapped;
 use crate::page::{Page, Session};
 use crate::place::workspace;
@@ -58,6 +59,8 @@ enum Kind {
     Coin,
     /// As the round trips and offsets that lesson 4's client printed.
     Scatter,
+    /// As the states of both ends of a connection, as `ss` saw them.
+    States,
     /// As the lifetimes of the clients that taps saw, each in a page, under a heading, with a name.
     Lifetimes {
         taps: &'static [(&'static str, &'static str, &'static str)],
@@ -267,6 +270,11 @@ pub static PICTURES: &[Picture] = &[
             states: true,
         },
     },
+    Picture {
+        name: "tcp-states",
+        heading: "Closing",
+        kind: Kind::States,
+    },
 ];
 
 /// Compares the pictures to which a page refers with what its transcripts give. With `rewrite`
@@ -412,6 +420,7 @@ pub fn draw(page: &Page, name: &str, title: &str) -> Result<String, String> {
             let samples: Vec<Sample> = lines.iter().filter_map(|line| sample(line)).collect();
             charts::scatter(&samples, title)
         }
+        Kind::States => states(&measured(page, heading, "$ while sleep")?, title),
         Kind::Lifetimes { taps } => {
             let mut groups = Vec::new();
             for &(path, heading, name) in *taps {

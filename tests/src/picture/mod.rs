@@ -9,6 +9,7 @@ mod event;
 mod lifetimes;
 mod list;
 mod scene;
+mod states;
 mod svg;
 mod tapped;
 
