@@ -134,7 +134,7 @@ static OS_ERROR: LazyLock<Regex> =
 
 /// A port behind an address of this machine or of a lab.
 static PORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(127\.0\.0\.1|\[::1\]|localhost|\b10\.9\.\d+\.\d+|\[fd00:9[\da-f:]*\]):(\d+)\b")
+    Regex::new(r"(127\.0\.0\.1|\[::1\]|localhost|\b10\.9\.\d+\.\d+|\[::ffff:10\.9\.\d+\.\d+\]|\[fd00:9[\da-f:]*\]):(\d+)\b")
         .expect("the pattern is tested")
 });
 

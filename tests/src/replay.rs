@@ -25,6 +25,7 @@ mod script;
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -48,6 +49,9 @@ const FOR_PEOPLE: &str = "connected; q or Ctrl-D ends";
 
 /// What a complaint says in the place of a line that can no longer come.
 const ENDED: &str = "(the program has ended)";
+
+/// What a session needs in which `[::1]` stands. Some machines and containers have it switched off.
+const IPV6: &str = "IPv6";
 
 /// How long a rewrite waits for a line before it takes the screen as it is.
 const REWRITE_PATIENCE: Duration = Duration::from_secs(4);
@@ -126,8 +130,8 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
             let (message, must) = match trouble {
                 Trouble::Complaint(complaint) => return Err(complaint),
                 Trouble::Missing(program) => {
-                    let message = format!("{needs} {program}, which this machine lacks");
-                    (message, must_try_everything())
+                    let must = must_try_everything() && program != IPV6;
+                    (format!("{needs} {program}, which this machine lacks"), must)
                 }
                 Trouble::NoLab(why) => (format!("{needs} a lab: {why}"), must_have_lab()),
             };
@@ -237,6 +241,11 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// The first thing that differs from the page, or the program that is missing.
     pub fn play(&mut self, watch: Watch<'_>) -> Result<(), Trouble> {
+        let mut lines = self.parts.iter().flat_map(|part| &part.block.lines);
+        let is_ipv6 = |line: &String| line.starts_with("$ ") && line.contains("[::1]");
+        if lines.any(is_ipv6) && TcpListener::bind("[::1]:0").is_err() {
+            return Err(Trouble::Missing(IPV6.to_owned()));
+        }
         let hosts = self
             .parts
             .iter()
