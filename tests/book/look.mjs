@@ -111,7 +111,7 @@ const disorder = (phone) => {
       const right = Number(next.terminal) > Number(block.terminal);
       const apart = Math.abs(next.left - block.left) > 1 || Math.abs(next.right - block.right) > 1;
       if (phone && Math.abs(next.left - block.left) > 1) complaints.push(`not one below the other: ${begin}`);
-      if (!phone && apart && (right ? next.right < block.right : next.left > block.left)) {
+      if (!phone && apart && (right ? next.left < block.left - 1 : next.right > block.right + 1)) {
         complaints.push(`on the wrong side: ${begin}`);
       }
     });
