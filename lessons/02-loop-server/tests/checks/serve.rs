@@ -425,10 +425,11 @@ fn serves_so_many(trial: &Trial, serve: Serve) -> Step {
 
     // More than two bytes can count. It goes on for as long as the tests do.
     let (addr, _endless) = start(trial, serve, 1 << 16)?;
-    let mut client = trial.connect(addr)?;
-    client.send(b"hello")?;
-    client
-        .expect(b"hello", STILL)
+    let served = trial.connect(addr).and_then(|mut client| {
+        client.send(b"hello")?;
+        client.expect(b"hello", STILL)
+    });
+    served
         .when("the number of clients was 65536")
         .cause("the number overflows or is made smaller")
         .breaks(RETURNS)
