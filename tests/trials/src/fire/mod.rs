@@ -20,7 +20,7 @@ use anstyle::AnsiColor;
 use course::{LESSONS, Lesson, lesson, paint};
 use shared::{Failure, say};
 
-use crate::ready::{allow_many_files, build};
+use crate::ready::build;
 use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
 use pairs::PAIRS;
 
@@ -122,7 +122,7 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
             return Err(Failure::new(unknown(lesson)));
         }
     }
-    allow_many_files();
+    course::allow_many_files();
     build()?;
     Ok(pairs)
 }

@@ -22,7 +22,6 @@ use shared::{Failure, say};
 
 use self::running::Program;
 use super::pairs::{PAIRS, Pair};
-use crate::ready::allow_many_files;
 
 /// A program of one's own under fire.
 #[derive(clap::Args)]
@@ -89,7 +88,7 @@ pub fn run(lesson: &'static Lesson, args: &Own) -> Result<(), Failure> {
     let typed = args.typed.as_ref().map(|text| text.replace("\\n", "\n"));
     let typed = typed.unwrap_or_else(|| pair.typed.to_owned());
     let program = Program::new(words(command)?, typed);
-    allow_many_files();
+    course::allow_many_files();
     let scenes: Vec<&Scene> = scenes.iter().filter(|scene| (scene.meets)(pair)).collect();
     say!("Hostile {peers}, as in lesson {}:\n", lesson.number);
     let wrong = judge(pair, program, &scenes, &mut show);
