@@ -45,7 +45,7 @@ mod trial;
 
 pub use attempt::Attempt;
 pub use compare::{compare, show};
-pub use correspondent::Correspondent;
+pub use correspondent::{Correspondent, own_address};
 pub use fault::{Explain, Failed, Fault, Step, Verdict};
 pub use growth::{expect_linear, work_of};
 pub use hostile::{FailingAccept, Sink, Strangers, WhileAcceptFails, around};

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use course::exercise::{
-    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, around, check,
+    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, around, check, own_address,
 };
 
 use super::{PREDICT, READ_THE_CODE, SHORT_BUFFER, SPINNING, SPINS};
@@ -244,7 +244,8 @@ fn goes_on_after_errors(trial: &Trial, answer: Answer) -> Step {
     // may do otherwise is not asked here.
     let (socket, addr) = trial.socket()?;
     for number in 0..3 {
-        let mut gone = trial.correspondent()?;
+        // The late answer must not come to another check, which was given this port meanwhile.
+        let mut gone = trial.correspondent_at(own_address(), 0)?;
         gone.send_to(format!("I leave, {number}").as_bytes(), addr)?;
     }
     let _ = socket.set_read_timeout(Some(Duration::from_millis(1)));

@@ -1,15 +1,14 @@
 //! What "right" means for each exercise of lesson 4: functions to which any solution is handed.
 
 use std::cell::Cell;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use course::Reserved;
 use course::exercise::{
     Attempt, Correspondent, Explain, Fault, Step, Strangers, Trial, Verdict, WAIT, check, compare,
-    show,
+    own_address, show,
 };
 use jiff::Zoned;
 use jiff::fmt::strtime;
@@ -57,20 +56,6 @@ const RECEIVE_FAILS: &str = "When `recv_from` fails";
 #[cfg(target_os = "linux")]
 const SEND_FAILS: &str = "When `send_to` fails";
 const COUNTED: &str = "Returns when `requests`";
-
-/// An address of this machine that no other scene has. What a function of another check sends too
-/// late to a port that was given away meanwhile does not come here. Only Linux has so many.
-fn own_address() -> IpAddr {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    if cfg!(not(target_os = "linux")) {
-        return Ipv4Addr::LOCALHOST.into();
-    }
-    let number = std::process::id()
-        .wrapping_mul(4099)
-        .wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-    let [_, a, b, c] = number.to_be_bytes();
-    Ipv4Addr::new(127, a, b, c.clamp(1, 254)).into()
-}
 
 /// Somebody who speaks with the function, at an address of the scene's own.
 fn correspondent(trial: &Trial) -> Step<Correspondent> {
