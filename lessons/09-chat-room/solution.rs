@@ -64,6 +64,14 @@ impl WriteQueue for Queue {
     }
 }
 
+/// What `poll` tells unasked of a client that is gone. On Windows `HUP` says only that it has
+/// finished. (It says so again and again, so there this server spins until the rest is taken.)
+const GONE: PollFlags = if cfg!(windows) {
+    PollFlags::ERR.union(PollFlags::NVAL)
+} else {
+    PollFlags::ERR.union(PollFlags::NVAL).union(PollFlags::HUP)
+};
+
 /// 9.3 An echo server in one thread.
 pub fn echo(listener: &TcpListener, clients: usize) {
     if listener.set_nonblocking(true).is_err() {
@@ -154,10 +162,10 @@ impl Client {
     }
 
     fn serve(&mut self) {
-        let trouble = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
-        if self.ready.intersects(trouble) && !self.interest().contains(PollFlags::IN) {
+        let reads = self.interest().contains(PollFlags::IN);
+        if self.ready.intersects(GONE) && !reads {
             self.broken = true; // nobody reads from it, so nobody else would find out
-        } else if self.ready.intersects(PollFlags::IN | trouble) {
+        } else if self.ready.intersects(PollFlags::IN | PollFlags::HUP | GONE) && reads {
             self.read();
         }
         while !self.waiting.is_empty() && !self.broken {

@@ -49,10 +49,12 @@ pub fn read_exact_by(stream: &TcpStream, buffer: &mut [u8], deadline: Instant) -
 pub fn write_all_by(mut stream: &TcpStream, bytes: &[u8], deadline: Instant) -> io::Result<()> {
     let mut written = 0;
     while written < bytes.len() {
-        stream.set_write_timeout(Some(time_left(deadline)?))?;
+        stream.set_write_timeout(Some(all_time_left(deadline)?))?;
         match stream.write(&bytes[written..]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(n) => written += n,
+            // There a part may have been sent, and nobody knows how much: it cannot go on.
+            Err(error) if cfg!(windows) && is_timeout(&error) => return Err(over()),
             Err(error) if is_timeout(&error) => {}
             Err(error) => return Err(error),
         }
@@ -60,21 +62,29 @@ pub fn write_all_by(mut stream: &TcpStream, bytes: &[u8], deadline: Instant) -> 
     Ok(())
 }
 
-/// Windows wakes no call that waits when another thread shuts the socket down. Shorter waits, one
+/// Windows wakes no call that waits when another thread shuts the socket down. Shorter reads, one
 /// after the other until the deadline, find out by themselves.
-const LONGEST_WAIT: Duration = if cfg!(windows) {
+const LONGEST_READ: Duration = if cfg!(windows) {
     Duration::from_millis(250)
 } else {
     Duration::MAX
 };
 
-/// The time until the deadline, but no more than one wait may take; or the error that it has passed.
+/// The time until the deadline, but no more than one read may take; or the error that it has passed.
 fn time_left(deadline: Instant) -> io::Result<Duration> {
+    Ok(all_time_left(deadline)?.min(LONGEST_READ))
+}
+
+fn all_time_left(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() {
-        return Err(io::Error::new(ErrorKind::TimedOut, "its time is over"));
+        return Err(over());
     }
-    Ok(left.min(LONGEST_WAIT))
+    Ok(left)
+}
+
+fn over() -> io::Error {
+    io::Error::new(ErrorKind::TimedOut, "its time is over")
 }
 
 /// A timeout of the socket is `WouldBlock` on Unix and may be `TimedOut` on Windows. On Unix

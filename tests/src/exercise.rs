@@ -45,13 +45,13 @@ mod trial;
 
 pub use attempt::Attempt;
 pub use compare::{compare, show};
-pub use correspondent::Correspondent;
+pub use correspondent::{Correspondent, own_address};
 pub use fault::{Explain, Failed, Fault, Step, Verdict};
 pub use growth::{expect_linear, work_of};
-pub use hostile::{FailingAccept, Sink, Strangers, around};
+pub use hostile::{FailingAccept, Sink, Strangers, WhileAcceptFails, around};
 pub use pace::{Limit, Pace};
 pub use patience::{TOTAL, WAIT};
-pub use peer::{Peer, unread};
+pub use peer::{OtherEnd, Peer, unread};
 pub use prove::{Mistake, Proof, Right};
 pub use trial::{Trial, check};
 

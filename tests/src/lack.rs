@@ -1,9 +1,12 @@
 //! What a machine lacks, and what is not tried there.
 
 use std::env;
+use std::fs;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
+use crate::lab::Lab;
 use crate::place::workspace;
 
 /// Whether there is a program of that name or, with a separator in it, at that path.
@@ -47,6 +50,34 @@ pub fn has_netcat() -> bool {
     found
 }
 
+/// Whether this machine lets this user make a lab (`cargo course lab`). Says aloud what cannot be
+/// tried without one.
+///
+/// # Panics
+/// As [`has`], unless the system forbids it even to root, as containers do.
+#[track_caller]
+pub fn has_lab() -> bool {
+    static LACKS: OnceLock<Option<String>> = OnceLock::new();
+    match LACKS.get_or_init(|| Lab::new(2).err()) {
+        None => true,
+        Some(why) => {
+            assert!(!must_have_lab(), "a lab cannot be made: {why}");
+            say_skipped(&format!("there is no lab here: {why}"));
+            false
+        }
+    }
+}
+
+/// Whether a lab must be possible: where everything must be tried, and this program has the power
+/// that a lab takes.
+pub fn must_have_lab() -> bool {
+    const SYS_ADMIN: u64 = 1 << 21;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let power = line.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
+    must_try_everything() && power.is_some_and(|power| power & SYS_ADMIN != 0)
+}
+
 /// Whether everything must be tried: on Linux, with `CI` in the environment. Other systems lack
 /// some programs whatever is installed.
 pub fn must_try_everything() -> bool {
@@ -57,6 +88,10 @@ pub fn must_try_everything() -> bool {
 #[track_caller]
 fn skip(why: &str) {
     assert!(!must_try_everything(), "a test cannot be run: {why}");
+    say_skipped(why);
+}
+
+fn say_skipped(why: &str) {
     // Not by `eprintln!`: of a test that passes, nobody would see it.
     let _ = writeln!(io::stderr(), "skipped: {why}");
 }

@@ -8,9 +8,11 @@
 //! - [`Reserved`] is an address at which nobody listens.
 //! - [`first_line`] and [`exited`] wait for a program that a test has started by itself.
 //! - [`is_timeout`] tells a wait that ended from a connection that broke.
+//! - [`allow_many_files`] makes room for a thousand clients.
 //! - [`datagrams`] is a UDP socket that cannot hang, [`receive`] waits for what comes.
 //! - [`play()`] replays a transcript that stands in a test.
-//! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here.
+//! - [`has`] and [`has_netcat`] tell whether a peer that is not ours can be tried here, [`has_lab`]
+//!   whether a [`Lab`] can be had, a private network of two or three hosts.
 //! - [`example`] is a lesson's example, built from its source as it is now.
 //!
 //! For the exercises: the module [`exercise`].
@@ -22,6 +24,7 @@
 
 mod excerpts;
 pub mod exercise;
+mod lab;
 mod lack;
 mod lessons;
 mod page;
@@ -43,11 +46,12 @@ use std::io;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::Style;
 
-pub use lack::{has, has_netcat};
+pub use lab::Lab;
+pub use lack::{has, has_lab, has_netcat};
 pub use lessons::{Heading, LESSONS, Lesson, Part, exercise_number, lesson};
 pub use page::{Block, Page, Session};
 pub use place::{PATIENCE, cargo, programs, workspace};
-pub use process::{exited, first_line, listens_at, status};
+pub use process::{allow_many_files, exited, first_line, listens_at, status};
 pub use program::{example, words as shell_words};
 pub use replay::{Mode, Pace, Replay, Trouble};
 pub use reserved::Reserved;

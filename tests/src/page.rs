@@ -37,10 +37,34 @@ pub struct Session {
 pub struct Block {
     /// The N of the line `**Terminal N**` above it.
     pub terminal: usize,
+    /// The host of a lab on which it is, as `**Terminal N, host a**` says.
+    pub host: Option<Host>,
     /// The number of the content's first line in the page, counted from 0.
     pub start: usize,
     /// The content.
     pub lines: Vec<String>,
+}
+
+/// A host of a lab of [`cargo course lab`](crate::Lab).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// `a`, `b`, or `r` for the router.
+    pub name: String,
+    /// How many hosts the lab has: 3 after `host a of 3`, otherwise 2.
+    pub of: u8,
+}
+
+impl Host {
+    /// What follows the number in `**Terminal 1, host a of 3**`.
+    fn parse(text: &str) -> Option<Host> {
+        let text = text.strip_prefix(", host ")?.split_once("**")?.0;
+        let (name, of) = match text.split_once(" of ") {
+            Some((name, of)) => (name, of.parse().ok()?),
+            None => (text, 2),
+        };
+        let name = name.to_owned();
+        Some(Host { name, of })
+    }
 }
 
 impl Session {
@@ -157,7 +181,7 @@ impl Page {
                 if fence.info.first().is_none_or(|word| word != "console") {
                     continue;
                 }
-                let Some(terminal) = terminal.take() else {
+                let Some((terminal, host)) = terminal.take() else {
                     return Err(format!(
                         "{}: there is no line **Terminal 1** (or 2, 3 …) above this transcript",
                         self.place(fence.lines.start - 1)
@@ -173,6 +197,7 @@ impl Page {
                 let session = sessions.last_mut().expect("one was just added");
                 session.blocks.push(Block {
                     terminal,
+                    host,
                     start: fence.lines.start,
                     lines: self.lines[fence.lines].to_vec(),
                 });
@@ -184,7 +209,8 @@ impl Page {
                 terminal = None;
             } else if let Some(rest) = line.strip_prefix("**Terminal ") {
                 let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                terminal = digits.parse().ok();
+                let host = Host::parse(&rest[digits.len()..]);
+                terminal = digits.parse().ok().map(|number| (number, host));
             }
             i += 1;
         }
@@ -211,6 +237,7 @@ mod tests {
         "#",
         "**Terminal 1**",
         "**Terminal 2**, in another folder",
+        "**Terminal 3, host a of 3**",
         "**Terminal**",
         "**Terminal 99999999999999999999**",
         "$ cargo run -q --bin echo-server",
@@ -219,6 +246,17 @@ mod tests {
         "世界",
         "",
     ];
+
+    #[test]
+    fn a_terminal_may_be_on_a_host_of_a_lab() {
+        let host = |name: &str, of| {
+            let name = name.to_owned();
+            Some(Host { name, of })
+        };
+        assert_eq!(Host::parse(", host b**"), host("b", 2));
+        assert_eq!(Host::parse(", host r of 3**"), host("r", 3));
+        assert_eq!(Host::parse("**, host b"), None);
+    }
 
     #[test]
     fn the_blocks_stand_in_the_page_where_they_say() {

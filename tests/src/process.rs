@@ -66,3 +66,19 @@ pub fn status(pid: u32, field: &str) -> Option<u64> {
     let (_, value) = lines.into_iter().find(|(name, _)| *name == field)?;
     value.split_whitespace().next()?.parse().ok()
 }
+
+/// Raises how many files this process may have open, and the programs that it starts, as far as the
+/// system allows. Some hundred clients on both sides are more than many systems allow by default.
+pub fn allow_many_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
+        for current in [limit.maximum, Some(10_240)] {
+            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
+                break;
+            }
+        }
+    }
+}

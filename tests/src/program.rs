@@ -171,6 +171,11 @@ fn tapped(found: &Captures) -> Option<&'static Lesson> {
 static PORT: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[89]8\d\d\b").expect("the pattern is tested"));
 
+/// Whether a page uses this port for something.
+pub fn is_page_port(port: u16) -> bool {
+    (8801..=8899).contains(&port) || (9801..=9899).contains(&port)
+}
+
 /// The ports in a command: by agreement, a page uses 8801 to 8899 and 9801 to 9899 for nothing else.
 fn page_ports(text: &str) -> Vec<u16> {
     let mut ports: Vec<u16> = PORT
@@ -189,8 +194,13 @@ fn first_words(text: &str) -> Vec<String> {
     let text = QUOTED.replace_all(text, "quoted");
     let segments = text.split(['|', '&', ';', '(', '\n']);
     let assignment = |word: &&str| word.split_once('=').is_some_and(|(name, _)| is_name(name));
-    let words = segments.filter_map(|segment| segment.split_whitespace().find(|w| !assignment(w)));
-    let words = words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ")"].contains(word));
+    let keyword = |word: &&str| ["until", "while", "do", "done"].contains(word);
+    let words = segments.filter_map(|segment| {
+        let mut words = segment.split_whitespace();
+        words.find(|word| !assignment(word) && !keyword(word))
+    });
+    let words =
+        words.filter(|word| !["cd", "echo", "printf", "kill", "wait", ":", ")"].contains(word));
     words.map(str::to_owned).collect()
 }
 
@@ -302,7 +312,7 @@ fn replace_cargo(text: &str) -> Result<String, Unrunnable> {
 
 /// A program of the course itself. A lesson's test cannot rely on Cargo to have built it, so it is
 /// built here.
-fn own_program(name: &str) -> PathBuf {
+pub fn own_program(name: &str) -> PathBuf {
     build_once(&["--workspace", "--bin", name]);
     programs()
         .join(name)
@@ -357,6 +367,7 @@ mod tests {
             ("nc -N 127.0.0.1 8801", &["nc"][..]),
             ("printf 'a | b' | sort && ss -tn", &["sort", "ss"]),
             ("KEY=\"a b\" LANG=C cargo run", &["cargo"]),
+            ("until ss -tan | grep ESTAB; do :; done", &["ss", "grep"]),
         ] {
             assert_eq!(first_words(command), programs, "{command}");
         }

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use crate::program::is_page_port;
 use crate::reserved::Reserved;
 
 /// The real ports behind the ports of a page.
@@ -14,6 +15,8 @@ pub struct Ports {
     /// The page's port, the real port.
     pairs: Vec<(u16, u16)>,
     reservations: Vec<(u16, Reserved)>,
+    /// Whether a page's port stands for itself, as in a lab, where nobody else has it.
+    own_network: bool,
 }
 
 impl Ports {
@@ -22,8 +25,17 @@ impl Ports {
         self.pairs.push((page, real));
     }
 
+    /// Lets every port of a page stand for itself from now on: the programs run in a network of
+    /// their own.
+    pub fn in_own_network(&mut self) {
+        self.own_network = true;
+    }
+
     /// The real port that stands for a page's port.
     pub fn real(&self, page: u16) -> Option<u16> {
+        if self.own_network && is_page_port(page) {
+            return Some(page);
+        }
         self.pairs.iter().find(|p| p.0 == page).map(|p| p.1)
     }
 
@@ -75,8 +87,20 @@ impl Ports {
     /// A line of a page or, after [`Ports::to_page`], of the screen, with `<port>` for each port
     /// that the system chose, and a placeholder for times, durations and speeds.
     pub fn redact(&self, line: &str) -> String {
-        static VARYING: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
+        static VARYING: LazyLock<[(Regex, &str); 12]> = LazyLock::new(|| {
             [
+                // What tcpdump tells: whole sequence numbers, windows and what belongs to them,
+                // time stamps, the numbers of echo requests.
+                (r"\b(seq|ack) \d{5,}(:\d{5,})?", "$1 <number>"),
+                (r"\bwin \d+", "win <number>"),
+                (r"\bwscale \d+", "wscale <number>"),
+                (r"\bTS val \d+ ecr \d+", "TS <time>"),
+                (r"\bid \d+", "id <number>"),
+                (
+                    r"^\d+ packets? received by filter",
+                    "<number> packets received by filter",
+                ),
+                (r" = [\d.]+/[\d.]+/[\d.]+/[\d.]+ ms", " = <duration>"), // ping
                 (r"\b\d{4}[-/]\d\d[-/]\d\d\b", "<date>"),
                 (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4}\b", "<date>"), // as HTTP writes it
                 (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "<time>"),
@@ -91,6 +115,7 @@ impl Ports {
             // Behind a port of another length the columns of a table stand elsewhere.
             line = line.split_whitespace().collect::<Vec<_>>().join(" ");
         }
+        line = PORT_BEHIND_DOT.replace_all(&line, "$1.<port>").into_owned();
         for (pattern, name) in VARYING.iter() {
             line = pattern.replace_all(&line, *name).into_owned();
         }
@@ -108,12 +133,19 @@ impl Ports {
 static OS_ERROR: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\(os error \d+\)").expect("the pattern is tested"));
 
-/// A port behind an address of this machine.
+/// A port behind an address of this machine or of a lab.
 static PORT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(127\.0\.0\.1|\[::1\]|localhost):(\d+)\b").expect("the pattern is tested")
+    Regex::new(r"(127\.0\.0\.1|\[::1\]|localhost|\b10\.9\.\d+\.\d+|\[::ffff:10\.9\.\d+\.\d+\]|\[fd00:9[\da-f:]*\]):(\d+)\b")
+        .expect("the pattern is tested")
 });
 
-/// Replaces the numbers behind an address of this machine.
+/// The same, as tcpdump writes it.
+static PORT_BEHIND_DOT: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\b((?:127\.0\.0|10\.9\.\d+)\.\d+|::1|fd00:9[\da-f:]*)\.(\d{5})\b")
+        .expect("the pattern is tested")
+});
+
+/// Replaces the numbers behind an address of this machine or of a lab.
 fn replace_ports(line: &str, replacement: impl Fn(u16) -> Option<String>) -> String {
     PORT.replace_all(line, |found: &Captures| {
         let other = found[2].parse().ok().and_then(&replacement);
@@ -151,6 +183,18 @@ mod tests {
             ("12 µs, 3s, 1,200 ns", "<duration>, <duration>, <duration>"),
             ("+0.012 ms or -0.012 ms", "<duration> or <duration>"),
             ("35 B/s, 1.2 GiB/s", "<speed>, <speed>"),
+            (
+                "IP 10.9.0.1.41942 > 10.9.0.2.8802: Flags [S.], seq 1255990162, ack 2848865055, win 65483, options [mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 10], length 0",
+                "IP 10.9.0.1.<port> > 10.9.0.2.8802: Flags [S.], seq <number>, ack <number>, win <number>, options [mss 1460,sackOK,TS <time>,nop,wscale <number>], length 0",
+            ),
+            (
+                "IP6 fd00:9::1.41942 > fd00:9::2.8802: Flags [P.], seq 1:6, ack 1, win 64, length 5",
+                "IP6 fd00:9::1.<port> > fd00:9::2.8802: Flags [P.], seq 1:6, ack 1, win <number>, length 5",
+            ),
+            (
+                "rtt min/avg/max/mdev = 0.076/0.076/0.076/0.000 ms",
+                "rtt min/avg/max/mdev = <duration>",
+            ),
             (
                 "12 bytes in 1 read, os error 104, 3 seats",
                 "12 bytes in 1 read, os error 104, 3 seats",

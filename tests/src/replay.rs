@@ -5,12 +5,16 @@
 //!
 //! - A terminal's first block begins when every block above it has shown its first line.
 //! - A terminal's later blocks begin when everything above has happened: all lines are there, and
-//!   the programs of terminals that do not come again have ended.
+//!   the programs of terminals that do not come again have ended, as have commands that show
+//!   nothing and are followed by others.
 //! - Inside a block, what stands behind a prompt is typed when the prompt is there and all lines
 //!   above it have appeared. A second `$ ` waits for the end of the first program.
 //! - `^C` at the start of a block, or right behind a prompt, is pressed like any input. Otherwise
 //!   it waits until also the blocks below have happened, up to a terminal's later block.
 //! - At the end of the session, every program must have ended.
+//!
+//! - A session whose terminals are on hosts (`**Terminal 1, host a**`) is played in a lab of its
+//!   own, which is there from its start to its end.
 //!
 //! The lines of a tap are compared connection by connection: which of two connections moves first is
 //! nobody's promise.
@@ -21,6 +25,7 @@ mod script;
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -28,7 +33,8 @@ use std::time::{Duration, Instant};
 
 use self::run::{Run, Screen};
 use self::script::{Input, Part, Step};
-use crate::lack::must_try_everything;
+use crate::lab::Lab;
+use crate::lack::{must_have_lab, must_try_everything};
 use crate::page::{Edit, Page, Session};
 use crate::place::{PATIENCE, workspace};
 use crate::program::{CommandLine, Unrunnable};
@@ -38,8 +44,14 @@ use crate::terminal::{Call, Key, Kind, Terminal};
 /// Who is told each command and each line as it appears, with the number of its terminal.
 type Watch<'a> = &'a mut dyn FnMut(usize, &str);
 
+/// What a program of the lessons shows only to a person at a terminal, not through pipes.
+const FOR_PEOPLE: &str = "connected; q or Ctrl-D ends";
+
 /// What a complaint says in the place of a line that can no longer come.
 const ENDED: &str = "(the program has ended)";
+
+/// What a session needs in which `[::1]` stands. Some machines and containers have it switched off.
+const IPV6: &str = "IPv6";
 
 /// How long a rewrite waits for a line before it takes the screen as it is.
 const REWRITE_PATIENCE: Duration = Duration::from_secs(4);
@@ -103,21 +115,28 @@ fn check_session(page: &Page, session: &Session, rewrite: bool) -> Result<Vec<Ed
     let mode = if rewrite { Mode::Rewrite } else { Mode::Check };
     let mut replay = Replay::new(page, session, mode);
     match replay.play(&mut |_, _| {}) {
-        Ok(()) if rewrite => Ok(rewrite::blocks(
-            &replay.parts,
-            &mut replay.runs,
-            &replay.ports,
-        )),
+        Ok(()) if rewrite => {
+            let edits = rewrite::blocks(&replay.parts, &mut replay.runs, &replay.ports);
+            match rewrite::lost_input(&replay.parts, &edits) {
+                Some((part, line)) => Err(replay.not_taken(part, line)),
+                None => Ok(edits),
+            }
+        }
         Ok(()) => Ok(Vec::new()),
-        Err(Trouble::Complaint(complaint)) => Err(complaint),
-        Err(Trouble::Missing(program)) => {
+        Err(trouble) => {
             let place = page.place(session.blocks[0].start);
             let heading = &session.heading;
-            let message = format!(
-                "{place}: the session '{heading}' needs {program}, which this machine lacks"
-            );
+            let needs = format!("{place}: the session '{heading}' needs");
+            let (message, must) = match trouble {
+                Trouble::Complaint(complaint) => return Err(complaint),
+                Trouble::Missing(program) => {
+                    let must = must_try_everything() && program != IPV6;
+                    (format!("{needs} {program}, which this machine lacks"), must)
+                }
+                Trouble::NoLab(why) => (format!("{needs} a lab: {why}"), must_have_lab()),
+            };
             // Where everything must be checked, nothing may be skipped.
-            if must_try_everything() {
+            if must {
                 return Err(message);
             }
             let _ = writeln!(io::stderr(), "skipped: {message}"); // past the test's capture
@@ -151,6 +170,8 @@ pub struct Pace {
 pub enum Trouble {
     /// This machine lacks a program.
     Missing(String),
+    /// There can be no private network here, and why.
+    NoLab(String),
     /// Something differs, in a sentence with file and line.
     Complaint(String),
 }
@@ -168,6 +189,8 @@ pub struct Replay<'a> {
     pace: Pace,
     ring: Sender<()>,
     bell: Receiver<()>,
+    /// The private network, if its terminals are on hosts.
+    lab: Option<Lab>,
     /// Rewriting: the next input is typed although its time does not seem to have come.
     force: bool,
 }
@@ -193,6 +216,7 @@ impl<'a> Replay<'a> {
             pace: Pace::default(),
             ring,
             bell,
+            lab: None,
             force: false,
         }
     }
@@ -217,6 +241,19 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// The first thing that differs from the page, or the program that is missing.
     pub fn play(&mut self, watch: Watch<'_>) -> Result<(), Trouble> {
+        let mut lines = self.parts.iter().flat_map(|part| &part.block.lines);
+        let is_ipv6 = |line: &String| line.starts_with("$ ") && line.contains("[::1]");
+        if lines.any(is_ipv6) && TcpListener::bind("[::1]:0").is_err() {
+            return Err(Trouble::Missing(IPV6.to_owned()));
+        }
+        let hosts = self
+            .parts
+            .iter()
+            .filter_map(|part| part.block.host.as_ref());
+        if let Some(hosts) = hosts.map(|host| host.of).max() {
+            self.lab = Some(Lab::new(hosts).map_err(Trouble::NoLab)?);
+            self.ports.in_own_network();
+        }
         let mut last_progress = Instant::now();
         loop {
             let mut progress = false;
@@ -268,6 +305,11 @@ impl<'a> Replay<'a> {
             }
             Step::Show(line) | Step::Input { line, .. } => {
                 let line = line.clone();
+                let run = self.run(index)?;
+                if line == FOR_PEOPLE && !self.runs[run].terminal.prompts() {
+                    self.parts[index].next += 1;
+                    return Ok(true);
+                }
                 self.see(index, &line)
             }
         }
@@ -350,12 +392,7 @@ impl<'a> Replay<'a> {
         if !rewrites && (screen.lines.len() > seen || screen.finished) {
             let shown = screen.lines.get(seen).map_or(ENDED, String::as_str);
             let shown = self.ports.to_page(shown);
-            return Err(differs(
-                &place,
-                number,
-                &format!("{prompt}(a prompt)"),
-                &shown,
-            ));
+            return Err(differs(&place, number, &format!("{prompt}{input}"), &shown));
         }
         Ok(false)
     }
@@ -427,13 +464,19 @@ impl<'a> Replay<'a> {
         let restarts = command
             .serves()
             .is_some_and(|port| self.servers_on(port) > 1);
-        let runnable =
-            command
-                .to_run(&mut self.ports, restarts)
-                .map_err(|trouble| match trouble {
-                    Unrunnable::Missing(program) => Trouble::Missing(program),
-                    Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
-                })?;
+        let mut runnable = command
+            .to_run(&mut self.ports, restarts)
+            .map_err(|trouble| match trouble {
+                Unrunnable::Missing(program) => Trouble::Missing(program),
+                Unrunnable::Other(message) => Trouble::Complaint(format!("{place}: {message}")),
+            })?;
+        let host = self.parts[index].block.host.as_ref();
+        if let (Some(lab), Some(host)) = (&self.lab, host) {
+            let (mut argv, variable) = lab.call(&host.name);
+            argv.append(&mut runnable.argv);
+            runnable.argv = argv;
+            runnable.environment.push(variable);
+        }
         let call = Call {
             argv: &runnable.argv,
             environment: &runnable.environment,
@@ -505,11 +548,13 @@ impl<'a> Replay<'a> {
     }
 
     /// Whether everything that the block shows has happened, and its program has ended if the
-    /// session does not come back to it.
+    /// session does not come back to it, or if that is all that the block tells of it.
     fn happened(&self, part: &Part) -> bool {
-        let number = part.block.terminal;
-        let run = self.runs.iter().rev().find(|run| run.number == number);
-        part.complete() && (!part.last || run.is_some_and(|run| run.terminal.exited()))
+        let is_this = |&i: &usize| self.parts[i].block.start == part.block.start;
+        let shows_it = |run: &&Run| run.parts.iter().any(is_this);
+        let run = self.runs.iter().rev().find(shows_it);
+        let must_end = part.last || part.silent;
+        part.complete() && (!must_end || run.is_some_and(|run| run.terminal.exited()))
     }
 
     fn run_of(&mut self, number: usize) -> Option<&mut Run> {
@@ -585,6 +630,18 @@ impl<'a> Replay<'a> {
         part.next += 1;
         part.typed = false;
         true
+    }
+
+    /// Rewriting: what is wrong where no program took a line that the page types or presses.
+    fn not_taken(&self, part: usize, line: usize) -> String {
+        let block = &self.parts[part].block;
+        let place = self.page.place(block.start + line);
+        format!(
+            "{place}: nothing was rewritten: terminal {}'s program did not take '{}'. It had ended, \
+             or asked for nothing. (A ^C that is the first line of its block is pressed at once; \
+             below other lines it waits for the rest of the session.)",
+            block.terminal, block.lines[line]
+        )
     }
 
     /// What nothing happened for so long.

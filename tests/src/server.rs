@@ -6,9 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
-#[cfg(target_os = "linux")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::place::PATIENCE;
 use crate::process::listens_at;
@@ -221,6 +219,26 @@ impl Server {
         drop(lines);
         let status = self.child.wait().expect("the program is our child");
         (status, stdout, stderr)
+    }
+
+    /// Waits until the program has exited by itself, for at most so long: its status.
+    pub fn exits_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let lines = self.output.lock();
+        let changed = &self.output.changed;
+        let waited = changed.wait_timeout_while(lines, time, |lines| lines.ended < 2);
+        let ended = waited
+            .expect("no thread panics while it holds the lines")
+            .0
+            .ended
+            == 2;
+        let status = ended.then(|| self.child.wait());
+        Some(status?.expect("the program is our child"))
+    }
+
+    /// What it has printed so far: stdout and stderr.
+    pub fn printed(&self) -> (Vec<String>, Vec<String>) {
+        let lines = self.output.lock();
+        (lines.stdout.clone(), lines.stderr.clone())
     }
 
     /// Kills the program; returns what it had printed, stdout and stderr.

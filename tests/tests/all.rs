@@ -5,6 +5,7 @@ mod book;
 mod builds;
 mod command;
 mod fire;
+mod lab;
 mod nine_ways;
 mod pages;
 mod pictures;

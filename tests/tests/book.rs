@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 use course::{LESSONS, Lesson, Page, cargo, check, workspace};
 use regex::Regex;
 
-/// The words of prose that a page may have. The glossary may have more, and a lesson's exercises,
-/// which are done and not read in one go, do not count.
+/// The words of prose that a page may have. The glossary may have more. A lesson's exercises, which
+/// are done and not read in one go, do not count, nor does what says how something was measured, or
+/// which terminal it is.
 const MOST_WORDS: usize = 1500;
 
 /// Every page that a reader opens, by its path in the workspace.
@@ -90,6 +91,53 @@ fn a_page_that_speaks_of_a_finished_lesson_links_it() {
 #[test]
 fn no_page_is_too_long() {
     assert_none(&long_pages(&pages()));
+}
+
+#[test]
+fn every_output_is_replayed_or_says_that_it_was_measured() {
+    assert_none(&unproved(&pages()));
+}
+
+/// The blocks of output that are neither replayed nor measured as they say: a `text` block that is
+/// no drawing has the line "Measured once with `COMMAND` on MACHINE." below it, or "with the
+/// command above". The machine is Linux, with its version.
+fn unproved(pages: &Pages) -> Vec<String> {
+    static MEASURED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(
+            r"^Measured once(, as an ordinary user,)? with (`[^`]+`|the commands? above) on Linux \d.*\.$",
+        )
+        .expect("the pattern is tested")
+    });
+    let mut complaints = Vec::new();
+    for (path, text) in pages.iter().filter(|page| page.0.starts_with("docs/")) {
+        let page = Page::from_text(path, text);
+        let fences = match page.fences() {
+            Ok(fences) => fences,
+            Err(complaint) => {
+                complaints.push(complaint);
+                continue;
+            }
+        };
+        let lines: Vec<&str> = text.lines().collect();
+        for fence in fences {
+            let words: Vec<&str> = fence.info.iter().map(String::as_str).collect();
+            let below = lines[fence.lines.end + 1..].iter();
+            let mut below = below.filter(|line| !line.is_empty() && **line != "</details>");
+            let proved = match words.as_slice() {
+                [] | ["text"] => below.next().is_some_and(|line| MEASURED.is_match(line)),
+                _ => true,
+            };
+            if !proved {
+                let line = fence.lines.start;
+                complaints.push(format!(
+                    "{path}:{line}: this output is not replayed, and does not say that it was \
+                     measured: Measured once with `COMMAND` on Linux VERSION with N cores. \
+                     (a drawing opens with ```text,drawing)"
+                ));
+            }
+        }
+    }
+    complaints
 }
 
 /// The links that lead to no file, to no heading, or out of the book.
@@ -234,7 +282,10 @@ fn long_pages(pages: &Pages) -> Vec<String> {
             if line.starts_with("## ") {
                 to_do = *line == "## Your turn";
             }
-            !to_do && !line.starts_with('|')
+            !to_do
+                && !["|", "Measured once", "**Terminal "]
+                    .iter()
+                    .any(|no| line.starts_with(no))
         });
         let words = lines.flat_map(|(_, line)| line.split_whitespace());
         let words = words.filter(|word| word.contains(char::is_alphanumeric));
@@ -285,7 +336,7 @@ fn small_book() -> Pages {
         ("docs/SUMMARY.md", "- [A](a.md)\n- [B](b.md)\n"),
         (
             "docs/a.md",
-            "# A\n\n```\n[x](x.md)\n```\n\nNext: [B](b.md)\n",
+            "# A\n\n```\n[x](x.md)\n```\n\nMeasured once with `a` on Linux 6.18.\n\nNext: [B](b.md)\n",
         ),
         (
             "docs/b.md",
@@ -300,7 +351,7 @@ fn small_book() -> Pages {
 #[test]
 fn a_sound_book_passes_and_each_fault_is_found() {
     let all = |pages: &Pages| {
-        let checks = [dead_links, holes, unlinked_lessons, long_pages];
+        let checks = [dead_links, holes, unlinked_lessons, long_pages, unproved];
         checks.map(|check| check(pages)).concat()
     };
     assert_none(&all(&small_book()));
@@ -354,6 +405,12 @@ fn a_sound_book_passes_and_each_fault_is_found() {
             "# A",
             "# A\nAs in Lesson 1.",
             "docs/a.md:2: lesson 1 is finished, so link it",
+        ),
+        (
+            "docs/a.md",
+            "Measured once with `a` on Linux 6.18.",
+            "So it is.",
+            "docs/a.md:3: this output is not replayed",
         ),
         (
             "docs/a.md",

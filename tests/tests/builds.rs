@@ -60,10 +60,11 @@ fn every_command_needs_the_same_features() {
 static CARGO: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\bcargo [^`|#&\n]*").expect("the pattern is tested"));
 
-/// The forms whose features the test above compares. `bench` is for authors, and says that it builds.
+/// The forms whose features the test above compares, and one that builds nothing. `bench` is for
+/// authors, and says that it builds.
 static FORMS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"^cargo( -q)? (…|build-all|test$|test -p [\w-]+|course|run( -q)? (--bin [\w-]+|-p [\w-]+ --example [\w-]+))",
+        r"^cargo( -q)? (…|vendor\b|build-all|test$|test -p [\w-]+|course|run( -q)? (--bin [\w-]+|-p [\w-]+ --example [\w-]+))",
     )
     .expect("the pattern is tested")
 });

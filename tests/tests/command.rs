@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 
 use assert_cmd::Command;
-use course::{PATIENCE, Reserved, Server, connect};
+use course::{LESSONS, PATIENCE, Reserved, Server, connect};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, starts_with};
 
@@ -240,6 +240,18 @@ fn plays_lesson_1_to_its_end_in_terminals_and_in_pipes() {
     };
     for arguments in [&["--any-port"][..], &["--any-port", "--pipes"]] {
         is_lesson_1(&play(arguments));
+    }
+}
+
+/// As on a system without pseudo-terminals.
+#[test]
+fn plays_every_lesson_to_its_end_in_pipes() {
+    for lesson in LESSONS {
+        let number = lesson.number.to_string();
+        let mut demo = course();
+        demo.args(["demo", &number, "--any-port", "--pipes"]);
+        let run = demo.timeout(10 * PATIENCE).assert().success();
+        run.stdout(contains("Now you. In "));
     }
 }
 

@@ -11,6 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use course::{Mode, Page, Replay, Trouble, check};
+#[cfg(target_os = "linux")]
+use course::{has, has_lab};
 
 /// Two terminals: one that waits for input, and one that is done at once.
 const PAGE: &str = "# A page
@@ -122,6 +124,20 @@ fn a_missing_line_and_a_surplus_line_are_found_and_mended() {
 }
 
 #[test]
+fn a_rewrite_that_would_lose_what_is_typed_is_refused() {
+    let text = "**Terminal 1**\n```console\n$ echo gone\n> hello\n```\n";
+    let mut page = Page::from_text("page.md", text);
+    let found = check(&mut page, true);
+    let complaint =
+        "page.md:4: nothing was rewritten: terminal 1's program did not take '> hello'.";
+    assert!(
+        found.len() == 1 && found[0].starts_with(complaint),
+        "{found:#?}"
+    );
+    assert_eq!(page.text(), text);
+}
+
+#[test]
 fn a_program_that_is_left_running_or_stays_silent_is_found() {
     for (line, complaint) in [
         (
@@ -208,6 +224,48 @@ fn a_changed_example_is_found() {
         assert_eq!(passed, fits, "{said}");
         assert!(fits || said.contains("screen: something else"), "{said}");
     }
+}
+
+#[cfg(target_os = "linux")]
+/// Two hosts; the second command finds what the first has left behind.
+const LAB_PAGE: &str = "**Terminal 1, host b**
+
+```console
+$ tcpdump -ntl -i b0 -c 4 arp or icmp
+tcpdump: verbose output suppressed, use -v[v]... for full protocol decode
+listening on b0, link-type EN10MB (Ethernet), snapshot length 262144 bytes
+ARP, Request who-has 10.9.0.2 tell 10.9.0.1, length 28
+ARP, Reply 10.9.0.2 is-at 02:00:00:00:00:0b, length 28
+IP 10.9.0.1 > 10.9.0.2: ICMP echo request, id 1, seq 1, length 64
+IP 10.9.0.2 > 10.9.0.1: ICMP echo reply, id 1, seq 1, length 64
+4 packets captured
+4 packets received by filter
+0 packets dropped by kernel
+```
+
+**Terminal 2, host a**
+
+```console
+$ ping -qc 1 10.9.0.2 | grep received
+1 packets transmitted, 1 received, 0% packet loss, time 0ms
+$ ip neigh show 10.9.0.2 | cut -d' ' -f1-5
+10.9.0.2 dev a0 lladdr 02:00:00:00:00:0b
+```
+";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_on_hosts_is_played_in_a_lab() {
+    if !has_lab() || !has("tcpdump") || !has("ping") {
+        return;
+    }
+    assert_eq!(complaints(LAB_PAGE), [""; 0]);
+    let changed = LAB_PAGE.replace("is-at 02:00:00:00:00:0b", "is-at 02:00:00:00:00:0a");
+    let found = complaints(&changed);
+    assert!(
+        found.len() == 1 && found[0].starts_with("page.md:8: terminal 1"),
+        "{found:#?}"
+    );
 }
 
 #[test]

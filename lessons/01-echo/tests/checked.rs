@@ -130,6 +130,44 @@ fn shout_with(
 }
 
 const WRONG_SHOUTS: &[Mistake<Shout>] = &[
+    #[cfg(target_os = "linux")]
+    (
+        "shuts down and keeps a clone",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            std::mem::forget(stream.try_clone()?);
+            let mut buffer = [0; 1024];
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return stream.shutdown(Shutdown::Both),
+                    n => stream.write_all(&buffer[..n].to_ascii_uppercase())?,
+                }
+            }
+        },
+        "a shutdown alone does not close",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "takes a second client out of the queue",
+        |listener| {
+            let (mut stream, _) = listener.accept()?;
+            listener.set_nonblocking(true)?;
+            let _second = listener.accept();
+            let mut buffer = [0; 1024];
+            loop {
+                match stream.read(&mut buffer)? {
+                    0 => return Ok(()),
+                    n => stream.write_all(&buffer[..n].to_ascii_uppercase())?,
+                }
+            }
+        },
+        "accept is called again",
+    ),
+    (
+        "makes the error anew from its kind",
+        |listener| solution::shout(listener).map_err(|error| error.kind().into()),
+        "the error of read is replaced",
+    ),
     (
         "reads once",
         |listener| {
@@ -285,13 +323,14 @@ const WRONG_SHOUTS: &[Mistake<Shout>] = &[
         |listener| {
             let (mut stream, _) = listener.accept()?;
             let mut buffer = [0; 1024];
-            let started = Instant::now();
-            while started.elapsed() < Duration::from_secs(5) {
+            loop {
                 let n = stream.read(&mut buffer)?;
                 buffer[..n].make_ascii_uppercase();
                 stream.write_all(&buffer[..n])?;
+                if n == 0 {
+                    thread::sleep(Duration::from_millis(1)); // the real mistake does without
+                }
             }
-            Ok(())
         },
         "a read of 0 does not end the loop",
     ),
@@ -728,6 +767,12 @@ const WRONG_ASKS: &[Mistake<Ask>] = &[
         "write_all calls write again and again",
     ),
     (
+        // It ends, so that a check whose limit is far too long would take it.
+        "waits sixty times as long",
+        |addr, message, limit| solution::ask(addr, message, limit.saturating_mul(60)),
+        "a read has no timeout",
+    ),
+    (
         "waits for ever",
         |addr, message, limit| {
             let stream = send(addr, message, limit, true)?;
@@ -832,6 +877,21 @@ const WRONG_ASKS: &[Mistake<Ask>] = &[
             result => result,
         },
         "read fails with ErrorKind::ConnectionReset",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "does not know BrokenPipe",
+        |addr, message, limit| {
+            let stream = TcpStream::connect_timeout(&addr, limit).map_err(explain)?;
+            let sent = (&stream).write_all(message);
+            sent.map_err(|error| match error.kind() {
+                ErrorKind::BrokenPipe => AskError::Other(error),
+                _ => explain(error),
+            })?;
+            stream.shutdown(Shutdown::Write).map_err(explain)?;
+            read_all(&stream).map_err(explain)
+        },
+        "write fails with BrokenPipe",
     ),
     (
         "does not know a reset while it writes",
@@ -1030,6 +1090,17 @@ fn read_some(stream: &mut TcpStream) -> io::Result<usize> {
 }
 
 const WRONG_CLOSES: &[Mistake<ReplyAndClose>] = &[
+    (
+        "takes only 950,000 bytes",
+        |mut stream, reply, patience| {
+            reply_to(&mut stream, reply)?;
+            let deadline = Instant::now() + patience;
+            let rest = Timed { stream, deadline };
+            let _ = io::copy(&mut rest.take(950_000), &mut io::sink());
+            Ok(())
+        },
+        "or not so much of it",
+    ),
     (
         "closes at once",
         |mut stream, reply, _| {

@@ -82,7 +82,8 @@ pub fn answer_lines(stream: TcpStream, limit: usize) -> Result<u64, LineError> {
 /// - When the server closes or breaks off before everything is back: what `stream` failed with, or
 ///   [`io::ErrorKind::UnexpectedEof`].
 /// - After any of them it returns at once, although the server may neither read nor write nor close
-///   any more; it waits only for a call of `source` or `sink` that has already begun.
+///   any more; it waits only for a call of `source` or `sink` that has already begun (and on Windows,
+///   where `shutdown` wakes no call that waits, for a read or a write of `stream` as well).
 pub fn through(
     stream: TcpStream,
     source: &mut (dyn Read + Send),

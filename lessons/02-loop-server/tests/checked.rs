@@ -142,6 +142,55 @@ const RIGHT_SERVERS: &[Right<Serve>] = &[
 ];
 
 const SERVE_MISTAKES: &[Mistake<Serve>] = &[
+    #[cfg(target_os = "linux")]
+    (
+        "shuts down and keeps the streams",
+        |listener, clients| {
+            let mut streams = Vec::new();
+            each(listener, clients, |mut stream| {
+                let ended = end(echo(&mut stream));
+                let _ = stream.shutdown(Shutdown::Both);
+                streams.push(stream);
+                ended
+            })
+        },
+        "the stream is kept",
+    ),
+    (
+        "counts clients in two bytes",
+        |listener, clients| solution::serve(listener, usize::from(clients as u16)),
+        "the number overflows or is made smaller",
+    ),
+    (
+        "makes the error anew from its kind",
+        |listener, clients| {
+            let ends = solution::serve(listener, clients).into_iter();
+            let anew = |end| match end {
+                End::Gone(error) => End::Gone(error.kind().into()),
+                finished => finished,
+            };
+            ends.map(anew).collect()
+        },
+        "the error is replaced by another one",
+    ),
+    #[cfg(target_os = "linux")]
+    (
+        "pauses twice as long each time",
+        |listener, clients| {
+            let (mut ends, mut pause) = (Vec::new(), Duration::from_millis(100));
+            while ends.len() < clients {
+                match listener.accept() {
+                    Ok((mut stream, _)) => ends.push(end(echo(&mut stream))),
+                    Err(_) => {
+                        thread::sleep(pause);
+                        pause = (2 * pause).min(Duration::from_millis(1600));
+                    }
+                }
+            }
+            ends
+        },
+        "or grows",
+    ),
     (
         "serves clients side by side",
         |listener, clients| {
@@ -428,7 +477,7 @@ const SERVE_MISTAKES: &[Mistake<Serve>] = &[
                     if let Err(error) = echoed {
                         return End::Gone(error);
                     }
-                    thread::yield_now(); // the real mistake does without
+                    thread::sleep(Duration::from_millis(1)); // the real mistake does without
                 }
             })
         },
@@ -794,6 +843,60 @@ const RIGHT_LINES: &[Right<AnswerLines>] = &[
 ];
 
 const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
+    #[cfg(target_os = "linux")]
+    (
+        "shuts down and keeps a clone",
+        |stream, limit| {
+            let clone = stream.try_clone();
+            let done = lines(&stream, limit, |line| cut(line, limit));
+            let _ = stream.shutdown(Shutdown::Both);
+            std::mem::forget(clone);
+            done
+        },
+        "a shutdown alone does not close",
+    ),
+    (
+        "makes the error anew from its kind",
+        |stream, limit| {
+            solution::answer_lines(stream, limit).map_err(|error| match error {
+                LineError::Gone(error) => LineError::Gone(error.kind().into()),
+                too_long => too_long,
+            })
+        },
+        "is replaced by another one",
+    ),
+    (
+        "takes a last '\\r' for no line",
+        |stream, limit| {
+            let mut reader = BufReader::new(&stream);
+            for number in 1.. {
+                let mut line = read_one(&mut reader, limit)?;
+                if line.is_empty() || line == b"\r" {
+                    return Ok(number - 1);
+                }
+                cut(&mut line, limit)?;
+                let answer = [format!("{number}: ").as_bytes(), &line, b"\n"].concat();
+                (&stream).write_all(&answer).map_err(LineError::Gone)?;
+            }
+            unreachable!("there are fewer lines than numbers")
+        },
+        "the last line is answered only if",
+    ),
+    (
+        "allows one empty line where none may have a byte",
+        |stream, limit| {
+            let mut before = 0;
+            lines(&stream, limit, |line| {
+                cut(line, limit)?;
+                before += 1;
+                match limit {
+                    0 if before > 2 => Err(LineError::TooLong),
+                    _ => Ok(()),
+                }
+            })
+        },
+        "the '\\n' is counted, or <",
+    ),
     (
         "flushes when nothing more is there",
         |stream, limit| {
@@ -924,7 +1027,10 @@ const LINE_MISTAKES: &[Mistake<AnswerLines>] = &[
         "says Gone where a line is too long",
         |stream, limit| {
             let result = lines(&stream, limit, |line| cut(line, limit));
-            result.map_err(|_| LineError::Gone(ErrorKind::ConnectionReset.into()))
+            result.map_err(|error| match error {
+                LineError::TooLong => LineError::Gone(ErrorKind::ConnectionReset.into()),
+                gone => gone,
+            })
         },
         "the reason is not told",
     ),
@@ -1565,6 +1671,26 @@ impl Read for Counted<'_> {
 }
 
 const THROUGH_MISTAKES: &[Mistake<Through>] = &[
+    (
+        "makes the error anew from its kind and text",
+        |stream, source, sink| {
+            let anew = |error: io::Error| io::Error::new(error.kind(), error.to_string());
+            solution::through(stream, source, sink).map_err(anew)
+        },
+        "the error is replaced: by one of your own",
+    ),
+    (
+        "reads 16 MiB at once",
+        |stream, source, sink| {
+            thread::scope(|scope| {
+                let sender =
+                    scope.spawn(|| send(&stream, BufReader::with_capacity(16 << 20, source)));
+                let received = receive(&stream, sink)?;
+                all(sender.join().unwrap()?, received)
+            })
+        },
+        "read into memory faster than the server takes it",
+    ),
     #[cfg(target_os = "linux")]
     (
         "prefers what the receiver failed with",

@@ -3,7 +3,7 @@
 mod checked;
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use assert_cmd::Command;
@@ -387,4 +387,30 @@ fn the_tutorial_server_spins_when_a_client_half_closes() {
         .expect("the server answers nothing again and again");
     assert_eq!(&answers[..14], b"you said hello");
     assert_eq!(answers[14..], b"you said ".repeat(1000));
+}
+
+#[test]
+fn dual_stack_takes_callers_by_ipv4_unless_it_is_told_not_to() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return; // this machine has no IPv6
+    }
+    let program = course::example("loop-server", "dual-stack");
+    let program = program.to_str().expect("a name that Cargo chose");
+    let server = Server::start_at(program, &["--port", "0"]);
+    let port = server.addr().port();
+    let client = connect((Ipv4Addr::LOCALHOST, port).into());
+    let port_there = client.local_addr().expect("it is connected").port();
+    server.wait_for_stdout(&format!(
+        "accepted [::ffff:127.0.0.1]:{port_there}: this is 127.0.0.1, by IPv4"
+    ));
+    let client = connect((Ipv6Addr::LOCALHOST, port).into());
+    let addr = client.local_addr().expect("it is connected");
+    server.wait_for_stdout(&format!("accepted {addr}, by IPv6"));
+
+    let server = Server::start_at(program, &["--port", "0", "--only-v6"]);
+    let port = server.addr().port();
+    let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, port));
+    let error = refused.expect_err("nobody listens at the port for IPv4");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    connect((Ipv6Addr::LOCALHOST, port).into());
 }

@@ -115,6 +115,36 @@ const RIGHT_ANSWERS: &[Right<Answer>] = &[
 
 const ANSWER_MISTAKES: &[Mistake<Answer>] = &[
     (
+        "counts datagrams in two bytes",
+        |socket, datagrams| solution::answer(socket, usize::from(datagrams as u16)),
+        "the number overflows or is made smaller",
+    ),
+    (
+        "answers what comes twice only once",
+        |socket, datagrams| {
+            let mut last = None;
+            each(socket, datagrams, |datagram, sender| {
+                let this = Some((datagram.to_vec(), sender));
+                if this != last {
+                    let _ = socket.send_to(datagram, sender);
+                }
+                last = this;
+            });
+        },
+        "the same bytes as the one before is not answered",
+    ),
+    (
+        "answers only IPv4",
+        |socket, datagrams| {
+            each(socket, datagrams, |datagram, sender| {
+                if sender.is_ipv4() {
+                    let _ = socket.send_to(datagram, sender);
+                }
+            });
+        },
+        "only a sender with an IPv4 address",
+    ),
+    (
         "answers from a new socket",
         |socket, datagrams| {
             each(socket, datagrams, |datagram, sender| {
@@ -639,6 +669,33 @@ const RIGHT_CONVERSES: &[Right<Converse>] = &[
 ];
 
 const CONVERSE_MISTAKES: &[Mistake<Converse>] = &[
+    (
+        "gives up the contact when nobody is there",
+        |contact, texts, timeout| {
+            let mut became: Vec<Reply> = Vec::new();
+            for text in texts {
+                if matches!(became.last(), Some(Reply::NobodyThere)) {
+                    became.push(Reply::NobodyThere);
+                } else {
+                    became.extend(solution::converse(contact, &[text], timeout));
+                }
+            }
+            became
+        },
+        "after NobodyThere no further text is sent",
+    ),
+    (
+        "makes the error anew from its kind",
+        |contact, texts, timeout| {
+            let became = solution::converse(contact, texts, timeout).into_iter();
+            let anew = |reply| match reply {
+                Reply::Failed(error) => Reply::Failed(error.kind().into()),
+                other => other,
+            };
+            became.map(anew).collect()
+        },
+        "what send fails with is dropped, or replaced",
+    ),
     (
         "wants a text",
         |contact, texts, timeout| {
@@ -1286,6 +1343,27 @@ const RIGHT_WATCHES: &[Right<Watch>] = &[
 ];
 
 const WATCH_MISTAKES: &[Mistake<Watch>] = &[
+    (
+        "takes a q with a NUL behind it for q",
+        |socket, friend, screen, patience| {
+            let mut buffer = vec![0; 65_507];
+            let mut shown = 0;
+            socket.set_read_timeout(Some(patience))?;
+            loop {
+                let (n, sender) = socket.recv_from(&mut buffer)?;
+                match &buffer[..n] {
+                    _ if sender != friend => {}
+                    b"q" | b"q\0" => return Ok(shown),
+                    text => {
+                        screen.write_all(format!("{}\n", harmless(text)?).as_bytes())?;
+                        screen.flush()?;
+                        shown += 1;
+                    }
+                }
+            }
+        },
+        "something else than the one byte q",
+    ),
     (
         "does not repeat a write that took a part",
         |socket, friend, screen, patience| {

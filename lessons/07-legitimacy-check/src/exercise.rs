@@ -27,13 +27,15 @@ use shared::{read_by, read_exact_by, write_all_by}; // for 7.2 and 7.3
 /// - Sends nothing else; whether it half-closes behind its answer is its own choice.
 /// - When the server then sends `welcome\n` and closes, returns `Ok(true)`.
 /// - When the server then closes without a word, returns `Ok(false)`.
-/// - The reply may come in pieces, too, and the server may take as long for it as it likes.
+/// - The reply may come in pieces, too, and the server may take as long for it as it likes: also for
+///   its end, behind which nothing comes.
 /// - The reply may have no end: as soon as nine bytes of it have come, one too many, returns.
 ///
 /// # Errors
 /// - [`ErrorKind::UnexpectedEof`]: the server closed before all of the nonce had come, or when the
 ///   beginning of `welcome\n` had come and the rest had not.
-/// - [`ErrorKind::InvalidData`]: the reply is anything else, long or short.
+/// - [`ErrorKind::InvalidData`]: the reply is anything else, long or short; it may be returned as soon
+///   as a byte has come that cannot be right, or when the reply has ended.
 /// - What the connection failed with, such as a reset.
 pub fn log_in(stream: TcpStream, key: &[u8]) -> io::Result<bool> {
     todo!("7.1 the client's answer")
@@ -49,7 +51,9 @@ pub fn log_in(stream: TcpStream, key: &[u8]) -> io::Result<bool> {
 /// - Speaks first: sends a nonce of 32 bytes, new for each client.
 /// - The nonce comes from the system's random generator, so nobody can guess it.
 /// - Reads an answer of 32 bytes, which may come in pieces.
-/// - What comes behind these 32 bytes, if anything does, does not matter.
+/// - What comes behind these 32 bytes, if anything does, does not matter; it need not be read, though
+///   the welcome may then get lost on its way (a close with unread bytes is a reset).
+/// - When the answer is whole, nothing more is waited for, not even until the client closes, too.
 /// - [`Secret::accepts`] alone says whether 32 lowercase hexadecimal characters are the answer to
 ///   the nonce, because it compares in constant time.
 /// - Any other 32 bytes are a wrong answer, whether it is asked about them or not.
@@ -97,7 +101,8 @@ pub fn check_clients(
 /// - `limit`, from a millisecond to an hour, is the time for all of it together, from the call; when
 ///   it is over, the function returns at once.
 /// - Returns `Ok(())` when the other side has proved that it knows the key; the client, when
-///   `welcome\n` has come as well.
+///   `welcome\n` has come as well; whether it then waits for the end, and what it makes of bytes
+///   behind `welcome\n`, is its own choice.
 ///
 /// # Errors
 /// - [`Refusal::WrongAnswer`]: the proof of the other side is wrong.

@@ -12,6 +12,7 @@ mod solution;
 
 use std::io::{self, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -122,6 +123,21 @@ const RIGHT_LOG_INS: &[Right<LogIn>] = &[
             }
         },
     ),
+    ("looks up from its read every 50 ms", |mut stream, key| {
+        let nonce = nonce(&mut stream)?;
+        stream.write_all(&hex(&tag(key, &nonce)))?;
+        stream.set_read_timeout(Some(Duration::from_millis(50)))?;
+        let (mut reply, mut buffer) = (Vec::new(), [0; 9]);
+        while reply.len() < 9 {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => reply.extend_from_slice(&buffer[..n]),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(e) => return Err(e),
+            }
+        }
+        judge(&reply)
+    }),
 ];
 
 const WRONG_LOG_INS: &[Mistake<LogIn>] = &[
@@ -279,7 +295,7 @@ const WRONG_LOG_INS: &[Mistake<LogIn>] = &[
             stream.read_to_end(&mut reply)?;
             judge(&reply)
         },
-        "read_to_end without take",
+        "it waits for the end of a reply that may have none",
     ),
     (
         "does not miss the welcome's line end",
@@ -461,6 +477,58 @@ const WRONG_LOG_INS: &[Mistake<LogIn>] = &[
         },
         "a read that fails is no rejection and no end",
     ),
+    (
+        "takes ten bytes of the reply",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            let mut reply = Vec::new();
+            stream.take(10).read_to_end(&mut reply)?;
+            judge(&reply)
+        },
+        "with a take of more than nine bytes",
+    ),
+    (
+        "waits two seconds for the reply",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+            reply(stream)
+        },
+        "the timeout is taken for the end, or for a failure",
+    ),
+    (
+        "waits a second for a ninth byte",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            let mut reply = Vec::new();
+            (&stream).take(8).read_to_end(&mut reply)?;
+            stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+            match (&stream).take(1).read_to_end(&mut reply) {
+                Err(e) if !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    Err(e)
+                }
+                _ => judge(&reply),
+            }
+        },
+        "the timeout is taken for the end, or for a failure",
+    ),
+    (
+        "takes a reset behind the welcome for the end",
+        |mut stream, key| {
+            let nonce = nonce(&mut stream)?;
+            stream.write_all(&hex(&tag(key, &nonce)))?;
+            let mut reply = Vec::new();
+            match stream.take(9).read_to_end(&mut reply) {
+                Err(_) if reply == WELCOME => Ok(true),
+                Err(e) => Err(e),
+                Ok(_) => judge(&reply),
+            }
+        },
+        "a read that fails is no rejection and no end",
+    ),
 ];
 
 fn nonce(stream: &mut TcpStream) -> io::Result<[u8; NONCE_LEN]> {
@@ -606,9 +674,30 @@ const RIGHT_SERVERS: &[Right<CheckClients>] = &[
             })
         },
     ),
+    (
+        "reads what has come behind the answer, without waiting for it",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |mut stream, deadline| {
+                let result = ask(stream, key, &fresh(), deadline);
+                let _ = stream.shutdown(Shutdown::Write);
+                if stream.set_nonblocking(true).is_ok() {
+                    while stream.read(&mut [0; 1024]).is_ok_and(|n| n > 0) {}
+                }
+                result
+            })
+        },
+    ),
 ];
 
 const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
+    (
+        // It ends, so that a check whose limit is far too long would take it.
+        "gives sixty times the time",
+        |listener, clients, key, limit| {
+            solution::check_clients(listener, clients, key, limit.saturating_mul(60))
+        },
+        "there is no timeout at all",
+    ),
     (
         "makes one nonce for all clients",
         |listener, clients, key, limit| {
@@ -1081,7 +1170,157 @@ const WRONG_SERVERS: &[Mistake<CheckClients>] = &[
         },
         "one read is taken for the whole answer",
     ),
+    (
+        "begins its time anew with the first byte",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |stream, deadline| {
+                ask_in_parts(stream, key, deadline, 1, limit)
+            })
+        },
+        "or its time begins anew when a part of the answer has come",
+    ),
+    (
+        "begins its time anew with half of the answer",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |stream, deadline| {
+                ask_in_parts(stream, key, deadline, 16, limit)
+            })
+        },
+        "or its time begins anew when a part of the answer has come",
+    ),
+    (
+        "gives up after five failed accepts in a row",
+        |listener, clients, key, limit| {
+            give_up_after(5, listener, clients, |stream| {
+                ask(stream, key, &fresh(), Instant::now() + limit)
+            })
+        },
+        "or ends the connection loop",
+    ),
+    (
+        "gives up after twenty failed accepts in a row",
+        |listener, clients, key, limit| {
+            give_up_after(20, listener, clients, |stream| {
+                ask(stream, key, &fresh(), Instant::now() + limit)
+            })
+        },
+        "or ends the connection loop",
+    ),
+    #[cfg(target_os = "linux")] // elsewhere no pauses are counted
+    (
+        "waits twice as long after each failed accept",
+        |listener, clients, key, limit| {
+            let asked = (0..clients).map(|_| {
+                let mut pause = Duration::from_millis(100);
+                let stream = loop {
+                    match listener.accept() {
+                        Ok((stream, _)) => break stream,
+                        Err(_) => thread::sleep(pause),
+                    }
+                    pause *= 2;
+                };
+                ask(&stream, key, &fresh(), Instant::now() + limit)
+            });
+            asked.collect()
+        },
+        "the pause grows too long with each time",
+    ),
+    (
+        "waits until the client closes, too",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |mut stream, deadline| {
+                let result = ask(stream, key, &fresh(), deadline);
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = io::copy(&mut stream, &mut io::sink());
+                result
+            })
+        },
+        "though all has been said",
+    ),
+    (
+        "breaks the connection off instead of closing it",
+        |listener, clients, key, limit| {
+            each(listener, clients, limit, |stream, deadline| {
+                let result = ask(stream, key, &fresh(), deadline);
+                course::reset(stream.try_clone().unwrap()); // it closes when both are dropped
+                result
+            })
+        },
+        "not closed but broken off",
+    ),
+    (
+        "rounds the limit to hundredths of a second",
+        |listener, clients, key, limit| {
+            let limit = Duration::from_millis(limit.as_millis() as u64 / 10 * 10);
+            each(listener, clients, limit, |mut stream, deadline| {
+                let nonce = fresh();
+                stream.write_all(&nonce).map_err(Refusal::Gone)?;
+                stream
+                    .set_read_timeout(Some(limit))
+                    .map_err(Refusal::Gone)?;
+                let answer = answer(stream, deadline)?;
+                welcome(stream, key.accepts(&nonce, &answer))
+            })
+        },
+        "which is what is left of a time that is rounded or over",
+    ),
+    (
+        "has a pseudo-random generator that begins alike in each call",
+        |listener, clients, key, limit| {
+            let mut state: u64 = 42;
+            each(listener, clients, limit, |stream, deadline| {
+                let nonce = std::array::from_fn(|_| {
+                    // xorshift64
+                    state ^= state << 13;
+                    state ^= state >> 7;
+                    state ^= state << 17;
+                    (state >> 32) as u8
+                });
+                ask(stream, key, &nonce, deadline)
+            })
+        },
+        "or a pseudo-random generator",
+    ),
 ];
+
+/// A conversation in which the time begins anew when so many bytes of the answer have come.
+fn ask_in_parts(
+    mut stream: &TcpStream,
+    key: &dyn Secret,
+    deadline: Instant,
+    first: usize,
+    limit: Duration,
+) -> Result<(), Refusal> {
+    let nonce = fresh();
+    stream.write_all(&nonce).map_err(Refusal::Gone)?;
+    let mut answer = [0; ANSWER_LEN];
+    read_exact_by(stream, &mut answer[..first], deadline).map_err(explain)?;
+    read_exact_by(stream, &mut answer[first..], Instant::now() + limit).map_err(explain)?;
+    welcome(stream, key.accepts(&nonce, &answer))
+}
+
+/// A connection loop that ends when `accept` has failed so many times in a row.
+fn give_up_after(
+    most: usize,
+    listener: &TcpListener,
+    clients: usize,
+    mut serve: impl FnMut(&TcpStream) -> Result<(), Refusal>,
+) -> Vec<Result<(), Refusal>> {
+    let (mut results, mut failed) = (Vec::new(), 0);
+    while results.len() < clients && failed < most {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                results.push(serve(&stream));
+                failed = 0;
+            }
+            Err(_) => {
+                failed += 1;
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+    results
+}
 
 /// The connection loop, which is right.
 fn each(
@@ -1692,6 +1931,65 @@ const WRONG_MUTUALS: &[Mistake<Mutual>] = &[
         "takes the smaller nonce in each place",
         by!(|c, s| roles(each_byte(c, s, Ord::min))),
         "the two nonces are mixed into one value",
+    ),
+    (
+        "keeps the server's last nonce in a static",
+        Mutual {
+            client: solution::mutual_client,
+            server: |mut stream, key, limit| {
+                static LAST: Mutex<[u8; NONCE_LEN]> = Mutex::new([0; NONCE_LEN]);
+                let deadline = Instant::now() + limit;
+                let (theirs, ours) = (get(&stream, deadline)?, fresh());
+                *LAST.lock().unwrap() = ours;
+                let proof = key.answer(&RIGHT(&theirs, &ours).0);
+                stream
+                    .write_all(&[&proof[..], &ours].concat())
+                    .map_err(explain)?;
+                let proof = answer(&stream, deadline)?;
+                let last = *LAST.lock().unwrap();
+                welcome(&stream, key.accepts(&RIGHT(&theirs, &last).1, &proof))
+            },
+        },
+        "something of one conversation is used in another",
+    ),
+    (
+        "keeps the client's last nonce in a static",
+        Mutual {
+            client: |mut stream, key, limit| {
+                static LAST: Mutex<[u8; NONCE_LEN]> = Mutex::new([0; NONCE_LEN]);
+                let deadline = Instant::now() + limit;
+                let ours = fresh();
+                *LAST.lock().unwrap() = ours;
+                stream.write_all(&ours).map_err(explain)?;
+                let proof = answer(&stream, deadline)?;
+                let theirs = get(&stream, deadline)?;
+                let last = *LAST.lock().unwrap();
+                let (from_server, from_client) = RIGHT(&last, &theirs);
+                if !key.accepts(&from_server, &proof) {
+                    return Err(Refusal::WrongAnswer);
+                }
+                stream
+                    .write_all(&key.answer(&from_client))
+                    .map_err(explain)?;
+                expect_welcome(&stream, deadline)
+            },
+            server: solution::mutual_server,
+        },
+        "something of one conversation is used in another",
+    ),
+    (
+        "the server rounds the limit to hundredths of a second",
+        Mutual {
+            client: solution::mutual_client,
+            server: |stream, key, limit| {
+                let limit = Duration::from_millis(limit.as_millis() as u64 / 10 * 10);
+                stream
+                    .set_read_timeout(Some(limit))
+                    .map_err(Refusal::Gone)?;
+                solution::mutual_server(stream, key, limit)
+            },
+        },
+        "which is what is left of a time that is rounded or over",
     ),
 ];
 

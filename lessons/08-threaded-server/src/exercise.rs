@@ -22,12 +22,13 @@ use threaded_server::{FULL, MAX_LINE};
 /// - Accepts one client after another from `listener`, `clients` in all, which may be none.
 /// - Calls `handle` with each as soon as it is accepted, whatever the others are doing: one may be
 ///   silent for as long as it likes.
-/// - More than fifty may be there at once.
+/// - More than fifty may be there at once: as many threads as you think are enough are not enough.
 /// - `handle` may panic, which ends this client and nothing else.
 /// - Keeps nothing of the connection: it is closed as soon as the handler has ended.
 /// - When `accept` itself fails, there is no client to count: waits a tenth of a second and tries
 ///   again, however often it fails.
-/// - Returns when `clients` clients were accepted and all of their handlers have ended.
+/// - Returns when `clients` clients were accepted and all of their handlers have ended, however long
+///   that takes.
 /// - Returns how many of the handlers panicked.
 pub fn serve(listener: &TcpListener, clients: usize, handle: Handler) -> usize {
     todo!("8.1 fifty clients at once")
@@ -42,8 +43,9 @@ pub fn serve(listener: &TcpListener, clients: usize, handle: Handler) -> usize {
 /// - A client that finds no place is told `server full\n` at once, though it has sent nothing, and
 ///   the connection is closed.
 /// - No handler is called for it, it does not count as one of the `clients`, and nobody waits for
-///   it.
-/// - A place is free again, once, as soon as its handler has ended, whether it returned or panicked.
+///   it: neither for what it may send nor until it closes, too.
+/// - A place is free again, once, as soon as its handler has ended, whether it returned or panicked:
+///   whoever comes next gets it.
 /// - When `accept` itself fails, does as in 8.1.
 /// - Returns when `clients` clients have got a place and all of their handlers have ended.
 /// - Returns how many were turned away.
@@ -70,17 +72,19 @@ pub fn serve_at_most(
 /// - When a client has finished (a read of 0), what came behind its last `\n`, if anything did, is
 ///   a line too.
 /// - Then it leaves: its connection is closed, and what still waits for it may be lost.
-/// - A client also leaves when a read from it or a write to it fails.
+/// - A client also leaves when a read from it or a write to it fails; what came behind its last
+///   `\n` then goes to nobody.
 /// - A client also leaves as soon as a line is longer than it may be, and that line goes to nobody.
 /// - A client that does not read stalls nobody, not even for a second.
-/// - Up to [`MAX_WAITING`] lines wait for it, besides those that the system has taken already; the
-///   greeting may count as one of them.
+/// - Up to [`MAX_WAITING`] lines wait for it in your program, besides those that the system has taken
+///   already; the greeting, and the one line that is just being written, may count or not.
 /// - When one more would have to wait, the client must leave, and what waits for it is dropped.
 /// - A client that reads late stays as long as no more than that wait for it: a write to it that
-///   takes long has not failed.
+///   takes long, however long, has not failed.
 /// - When `accept` itself fails, does as in 8.1.
-/// - Returns when `clients` clients were accepted and all of them have left, also those that were
-///   made to leave and neither read nor close.
+/// - Returns when `clients` clients were accepted and all of them have left, even if one that left
+///   or was made to leave neither reads nor closes (not on Windows, where `shutdown` wakes no call
+///   that waits: there those close).
 pub fn chat(listener: &TcpListener, clients: usize) {
     todo!("8.3 a chat room")
 }

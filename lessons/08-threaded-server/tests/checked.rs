@@ -12,7 +12,7 @@ mod other_rooms;
 #[path = "../solution.rs"]
 mod solution;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{self, AssertUnwindSafe};
@@ -35,7 +35,7 @@ const SOURCE: &str = include_str!("../src/exercise.rs");
 
 #[test]
 fn exercise_8_1_is_proved() {
-    allow_many_files();
+    course::allow_many_files(); // all the mistakes together
     Proof {
         check: checks::serve::serve,
         source: SOURCE,
@@ -122,6 +122,21 @@ const RIGHT_SERVERS: &[Right<Serve>] = &[
             join_all(threads)
         },
     ),
+    (
+        "accepts in a thread of its own",
+        |listener, clients, handle| {
+            let (give, take) = mpsc::channel();
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    for _ in 0..clients {
+                        let _ = give.send(spawn(&handle, accept(listener)));
+                    }
+                });
+                let ended = take.into_iter().collect::<Vec<JoinHandle<()>>>();
+                join_all(ended)
+            })
+        },
+    ),
 ];
 
 const WRONG_SERVERS: &[Mistake<Serve>] = &[
@@ -161,30 +176,17 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
     ),
     (
         "has eight threads for all",
-        |listener, clients, handle| {
-            let (sender, streams) = mpsc::channel::<TcpStream>();
-            let streams = Arc::new(Mutex::new(streams));
-            let panics = Arc::new(AtomicUsize::new(0));
-            let workers = (0..8).map(|_| {
-                let (streams, handle) = (Arc::clone(&streams), Arc::clone(&handle));
-                let panics = Arc::clone(&panics);
-                thread::spawn(move || {
-                    while let Some(stream) = next(&streams) {
-                        let handled = panic::catch_unwind(AssertUnwindSafe(|| handle(stream)));
-                        if handled.is_err() {
-                            panics.fetch_add(1, Ordering::SeqCst);
-                        }
-                    }
-                })
-            });
-            let workers = workers.collect();
-            for _ in 0..clients {
-                let _ = sender.send(accept(listener));
-            }
-            drop(sender);
-            join_all(workers);
-            panics.load(Ordering::SeqCst)
-        },
+        |listener, clients, handle| pool(listener, clients, &handle, 8),
+        "only so many threads are there",
+    ),
+    (
+        "has fifty threads for all",
+        |listener, clients, handle| pool(listener, clients, &handle, 50),
+        "only so many threads are there",
+    ),
+    (
+        "has 128 threads for all",
+        |listener, clients, handle| pool(listener, clients, &handle, 128),
         "only so many threads are there",
     ),
     (
@@ -327,28 +329,6 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
         "or the pause grows too long",
     ),
     (
-        "has fifty threads for all",
-        |listener, clients, handle| {
-            let (sender, streams) = mpsc::channel::<TcpStream>();
-            let streams = Arc::new(Mutex::new(streams));
-            let workers = (0..50).map(|_| {
-                let (streams, handle) = (Arc::clone(&streams), Arc::clone(&handle));
-                thread::spawn(move || {
-                    while let Some(stream) = next(&streams) {
-                        handle(stream);
-                    }
-                })
-            });
-            let workers = workers.collect();
-            for _ in 0..clients {
-                let _ = sender.send(accept(listener));
-            }
-            drop(sender);
-            join_all(workers)
-        },
-        "only so many threads are there",
-    ),
-    (
         "accepts one even if nobody is to come",
         |listener, clients, handle| {
             let mut threads = Vec::new();
@@ -392,7 +372,7 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
                     .collect(),
             )
         },
-        "join gives an error where the thread has panicked",
+        "a panic is counted twice",
     ),
     (
         "counts only panics that tell why",
@@ -406,6 +386,19 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
                 .count()
         },
         "join gives an error where the thread has panicked",
+    ),
+    (
+        "counts only panics with a text",
+        |listener, clients, handle| {
+            let threads = (0..clients).map(|_| spawn(&handle, accept(listener)));
+            let threads: Vec<_> = threads.collect();
+            let ended = threads.into_iter().map(JoinHandle::join);
+            ended
+                .filter_map(Result::err)
+                .filter(|why| why.is::<&str>() || why.is::<String>())
+                .count()
+        },
+        "or only the panics of some kind count",
     ),
     (
         "has sixty threads for all",
@@ -431,21 +424,98 @@ const WRONG_SERVERS: &[Mistake<Serve>] = &[
         },
         "only so many threads are there",
     ),
+    (
+        "waits for its threads for two seconds",
+        |listener, clients, handle| {
+            let threads: Vec<_> = (0..clients)
+                .map(|_| spawn(&handle, accept(listener)))
+                .collect();
+            for _ in 0..200 {
+                if threads.iter().all(JoinHandle::is_finished) {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            let ended = threads.into_iter().filter(JoinHandle::is_finished);
+            join_all(ended.collect())
+        },
+        "or are waited for only so long",
+    ),
+    (
+        "gives up after twenty failed accepts in a row",
+        |listener, clients, handle| {
+            let (mut threads, mut failed) = (Vec::new(), 0);
+            while threads.len() < clients && failed < 20 {
+                match listener.accept() {
+                    Ok((stream, _)) => {
+                        threads.push(spawn(&handle, stream));
+                        failed = 0;
+                    }
+                    Err(_) => {
+                        failed += 1;
+                        thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            }
+            join_all(threads)
+        },
+        "or ends the connection loop",
+    ),
+    #[cfg(target_os = "linux")] // elsewhere no pauses are counted
+    (
+        "waits twice as long after each failed accept",
+        |listener, clients, handle| {
+            let threads = (0..clients).map(|_| {
+                let mut pause = Duration::from_millis(100);
+                let stream = loop {
+                    match listener.accept() {
+                        Ok((stream, _)) => break stream,
+                        Err(_) => thread::sleep(pause),
+                    }
+                    pause *= 2;
+                };
+                spawn(&handle, stream)
+            });
+            join_all(threads.collect())
+        },
+        "the pause grows too long with each time",
+    ),
+    (
+        "forgets the threads that have ended",
+        |listener, clients, handle| {
+            let mut threads = Vec::new();
+            for _ in 0..clients {
+                let stream = accept(listener);
+                thread::sleep(Duration::from_millis(10));
+                threads.retain(|thread: &JoinHandle<()>| !thread.is_finished());
+                threads.push(spawn(&handle, stream));
+            }
+            join_all(threads)
+        },
+        "the results of threads that had ended early are dropped",
+    ),
 ];
 
-/// All the mistakes together need more open files than many systems allow by default.
-fn allow_many_files() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
-        for current in [limit.maximum, Some(10_240)] {
-            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
-                break;
-            }
+/// So many threads take the clients from a queue.
+fn pool(listener: &TcpListener, clients: usize, handle: &Handler, threads: usize) -> usize {
+    let (sender, streams) = mpsc::channel::<TcpStream>();
+    let (streams, panics) = (Mutex::new(streams), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(stream) = next(&streams) {
+                    if panic::catch_unwind(AssertUnwindSafe(|| handle(stream))).is_err() {
+                        panics.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
         }
-    }
+        for _ in 0..clients {
+            let _ = sender.send(accept(listener));
+        }
+        drop(sender);
+    });
+    panics.into_inner()
 }
 
 /// The next client, as it should be accepted.
@@ -479,7 +549,7 @@ fn next(streams: &Mutex<Receiver<TcpStream>>) -> Option<TcpStream> {
 
 #[test]
 fn exercise_8_2_is_proved() {
-    allow_many_files();
+    course::allow_many_files(); // all the mistakes together
     Proof {
         check: checks::places::serve_at_most,
         source: SOURCE,
@@ -573,6 +643,18 @@ const RIGHT_LIMITS: &[Right<ServeAtMost>] = &[
             }
             join_all(threads);
             turned_away
+        },
+    ),
+    (
+        "a thread of their own for those it turns away, for which nobody waits",
+        |listener, clients, places, handle| {
+            turn_away(listener, clients, places, &handle, |mut stream| {
+                thread::spawn(move || {
+                    let _ = stream.write_all(FULL);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    let _ = io::copy(&mut stream, &mut io::sink());
+                });
+            })
         },
     ),
 ];
@@ -957,6 +1039,101 @@ const WRONG_LIMITS: &[Mistake<ServeAtMost>] = &[
         },
         "a client that finds no place is kept waiting",
     ),
+    (
+        "reads what those it turns away send, to its end",
+        |listener, clients, places, handle| {
+            turn_away(listener, clients, places, &handle, |mut stream| {
+                let _ = stream.write_all(FULL);
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = io::copy(&mut stream, &mut io::sink());
+            })
+        },
+        "one who was turned away is waited for in the thread that accepts",
+    ),
+    (
+        "gives those it turns away two seconds to go",
+        |listener, clients, places, handle| {
+            turn_away(listener, clients, places, &handle, |mut stream| {
+                let _ = stream.write_all(FULL);
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
+                let _ = stream.read(&mut [0; 100]);
+            })
+        },
+        "one who was turned away is waited for in the thread that accepts",
+    ),
+    (
+        "waits in other threads for those it turns away",
+        |listener, clients, places, handle| {
+            let waiting = Mutex::new(Vec::new());
+            let count = turn_away(listener, clients, places, &handle, |mut stream| {
+                let thread = thread::spawn(move || {
+                    let _ = stream.write_all(FULL);
+                    let _ = stream.shutdown(Shutdown::Write);
+                    let _ = io::copy(&mut stream, &mut io::sink());
+                });
+                waiting.lock().unwrap().push(thread);
+            });
+            join_all(waiting.into_inner().unwrap());
+            count
+        },
+        "or one of them, who has not gone, is still waited for",
+    ),
+    (
+        "counts off who has gone before it accepts",
+        |listener, clients, places, handle| {
+            let (mut threads, mut served, mut turned_away) = (Vec::<JoinHandle<()>>::new(), 0, 0);
+            while served < clients {
+                threads.retain(|thread| !thread.is_finished());
+                let mut stream = accept(listener);
+                if threads.len() >= places {
+                    let _ = stream.write_all(FULL);
+                    turned_away += 1;
+                    continue;
+                }
+                threads.push(spawn(&handle, stream));
+                served += 1;
+            }
+            join_all(threads);
+            turned_away
+        },
+        "before accept waits for the next client",
+    ),
+    (
+        "gives a place back 300 ms after a panic",
+        |listener, clients, places, handle| {
+            let taken = Arc::new(AtomicUsize::new(0));
+            admit(listener, clients, || {
+                if taken.load(Ordering::SeqCst) >= places {
+                    return None;
+                }
+                taken.fetch_add(1, Ordering::SeqCst);
+                let (guard, handle) = (Guard(Arc::clone(&taken)), Arc::clone(&handle));
+                Some(Box::new(move |stream| {
+                    let _guard = guard;
+                    if panic::catch_unwind(AssertUnwindSafe(|| handle(stream))).is_err() {
+                        thread::sleep(Duration::from_millis(300));
+                    }
+                }))
+            })
+        },
+        "after a panic the place is given back only later",
+    ),
+    (
+        "counts places in eight bits",
+        |listener, clients, places, handle| {
+            let places = places.min(usize::MAX - 1) as u8;
+            solution::serve_at_most(listener, clients, places.into(), handle)
+        },
+        "or to fewer bits",
+    ),
+    (
+        "has 64 places at most",
+        |listener, clients, places, handle| {
+            solution::serve_at_most(listener, clients, places.min(64), handle)
+        },
+        "the number of places is cut",
+    ),
 ];
 
 /// What is done with a client that has a place.
@@ -1040,7 +1217,13 @@ const RIGHT_ROOMS: &[Right<Chat>] = &[
     (
         "a queue of its own, with a condition to wait for",
         |listener, clients| {
-            other_rooms::with_conditions(listener, clients);
+            other_rooms::with_conditions(listener, clients, other_rooms::BY_LINES, false);
+        },
+    ),
+    (
+        "the same, and a line is in the queue until it is written",
+        |listener, clients| {
+            other_rooms::with_conditions(listener, clients, other_rooms::BY_LINES, true);
         },
     ),
     (
@@ -1549,7 +1732,7 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                 },
             );
         },
-        "or a write that takes long is taken for one that fails",
+        "a write that takes long is taken for one that fails",
     ),
     (
         "lets newcomers in before they are greeted",
@@ -1559,7 +1742,7 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                 clients,
                 Way {
                     greet: |_| {
-                        thread::sleep(Duration::from_millis(20));
+                        thread::sleep(Duration::from_millis(1));
                         Ok(())
                     },
                     greets_late: true,
@@ -1619,10 +1802,11 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                     read: |stream, say| {
                         right_read(stream, say).or_else(|_| {
                             // As a lock that was poisoned would end the others.
-                            loop {
+                            for _ in 0..1000 {
                                 say(b"it is gone");
                                 thread::sleep(Duration::from_millis(1));
                             }
+                            Ok(())
                         })
                     },
                     ..RIGHT
@@ -1725,7 +1909,7 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
         "the one that speaks is made to leave",
     ),
     (
-        "passes lines on only when nobody else speaks",
+        "passes no line on while somebody leaves",
         |listener, clients| {
             chat(
                 listener,
@@ -1738,11 +1922,124 @@ const WRONG_ROOMS: &[Mistake<Chat>] = &[
                             });
                         }
                     },
+                    leave: |room, number| {
+                        let mut members = room.members();
+                        if let Some(member) = members.remove(&number) {
+                            let _ = member.stream.shutdown(Shutdown::Both);
+                            thread::sleep(Duration::from_millis(100)); // it has the room
+                        }
+                    },
                     ..RIGHT
                 },
             );
         },
-        "a line is lost while another client leaves",
+        "a line is lost",
+    ),
+    #[cfg(not(windows))] // there shutdown wakes nobody
+    (
+        "wakes only the reader of one that leaves",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    leave: |room, number| {
+                        if let Some(member) = room.members().remove(&number) {
+                            let _ = member.stream.shutdown(Shutdown::Read);
+                        }
+                    },
+                    ..RIGHT
+                },
+            );
+        },
+        "the thread that waits for it in write needs shutdown(Shutdown::Both), too",
+    ),
+    (
+        "takes a reset for the end",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    read: |mut stream, say| {
+                        let (mut line, mut buffer) = (Vec::new(), [0; 512]);
+                        loop {
+                            let n = stream.read(&mut buffer).unwrap_or(0);
+                            for &byte in &buffer[..n] {
+                                if byte == b'\n' {
+                                    say(&line);
+                                    line.clear();
+                                } else if line.len() == MAX_LINE {
+                                    return Ok(());
+                                } else {
+                                    line.push(byte);
+                                }
+                            }
+                            if n == 0 {
+                                if !line.is_empty() {
+                                    say(&line);
+                                }
+                                return Ok(());
+                            }
+                        }
+                    },
+                    ..RIGHT
+                },
+            );
+        },
+        "an error of read is taken for the end",
+    ),
+    (
+        "gives each client a second for a write",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    greet: |stream| stream.set_write_timeout(Some(Duration::from_secs(1))),
+                    ..RIGHT
+                },
+            );
+        },
+        "a timeout of write",
+    ),
+    (
+        "takes all that waits out of the queue, to write it at once",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    writes_all: true,
+                    ..RIGHT
+                },
+            );
+        },
+        "whoever writes takes many lines out at once",
+    ),
+    (
+        "has queues for 120 lines",
+        |listener, clients| {
+            chat(
+                listener,
+                clients,
+                Way {
+                    waiting: 120,
+                    ..RIGHT
+                },
+            );
+        },
+        "or a greater one",
+    ),
+    (
+        "limits what waits by its bytes",
+        |listener, clients| {
+            let is_full = |lines: &VecDeque<Vec<u8>>| {
+                lines.iter().map(Vec::len).sum::<usize>() > MAX_WAITING * MAX_LINE
+            };
+            other_rooms::with_conditions(listener, clients, is_full, false);
+        },
+        "or is limited by something else than the number of lines",
     ),
 ];
 
@@ -1761,6 +2058,8 @@ struct Way {
     /// What is done with the stream before the greeting.
     greet: fn(&TcpStream) -> io::Result<()>,
     greets_late: bool,
+    /// Whether all lines that wait are written at once.
+    writes_all: bool,
 }
 
 const RIGHT: Way = Way {
@@ -1770,6 +2069,7 @@ const RIGHT: Way = Way {
     say: right_say,
     greet: |_| Ok(()),
     greets_late: false,
+    writes_all: false,
     leave: |room, number| {
         if let Some(member) = room.members().remove(&number) {
             let _ = member.stream.shutdown(Shutdown::Both);
@@ -1876,7 +2176,10 @@ fn start_with(
         }
         drop(queue);
         threads.push(thread::spawn(move || {
-            for line in lines {
+            while let Ok(mut line) = lines.recv() {
+                if way.writes_all {
+                    line.extend(lines.try_iter().flatten());
+                }
                 if theirs.as_ref().write_all(&line).is_err() {
                     let _ = theirs.shutdown(Shutdown::Both);
                 }

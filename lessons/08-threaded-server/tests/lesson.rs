@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
-use course::{PATIENCE, Server, accept, connect, is_timeout, reset};
+use course::{PATIENCE, Server, accept, allow_many_files, connect, is_timeout, reset};
 use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, diff, starts_with};
 use socket2::{Domain, Socket, Type};
@@ -80,22 +80,6 @@ fn serves_an_ordinary_client(addr: SocketAddr) {
     Visitor::new(addr).greeted().gets_an_answer();
 }
 
-/// A thousand clients on both sides need more open files than many systems allow by default.
-/// Servers that are started later inherit it.
-fn allow_many_files() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
-        for current in [limit.maximum, Some(10_240)] {
-            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
-                break;
-            }
-        }
-    }
-}
-
 /// Runs the machine with another handler, and stops it.
 fn with_machine(
     limits: Limits,
@@ -119,8 +103,9 @@ fn with_machine(
     ended.expect("waited for the machine to stop");
 }
 
-/// Stopping takes at most two seconds, but a busy machine is slow.
-const SOON: Duration = Duration::from_secs(10);
+/// In seconds, the most that a server takes: who is closed before is closed for another reason.
+#[cfg(unix)]
+const NEVER: &str = "86400";
 
 /// Limits that no test reaches by accident.
 const WIDE: Limits = Limits {
@@ -406,25 +391,43 @@ fn cuts_a_client_that_dribbles_at_one_deadline_for_the_line() {
 #[test]
 fn cuts_an_idle_client_and_counts_from_its_last_line() {
     let server = Server::start(SERVER, &["--idle-timeout", "0.3"]);
-    let mut visitor = Visitor::new(server.addr()).greeted();
-    visitor.gets_an_answer();
-    assert_eq!(visitor.read_line(), "", "the server closes");
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut visitor = Visitor::new(server.addr()).greeted();
+        let _ = visitor.stream.write_all(b"are you there?\n");
+        match visitor.read_line().as_str() {
+            "are you there?\n" => {
+                assert_eq!(visitor.read_line(), "", "the server closes");
+                break;
+            }
+            // On a busy machine its time was over before it had said anything.
+            "" => assert!(Instant::now() < deadline, "waited for a client in time"),
+            line => panic!("{line:?}"),
+        }
+    }
     server.wait_for_stderr("is gone after 1 line: its time is over");
 }
 
-/// Sends lines and never reads, until the server no longer reads either.
+/// Sends lines and never reads. Returns when the server seems to read no longer either; what the
+/// server still takes, because it was only slow, goes on being sent.
 fn stuff(addr: SocketAddr) -> TcpStream {
-    let mut stream = connect(addr);
+    let stream = connect(addr);
     stream
         .set_write_timeout(Some(Duration::from_millis(200)))
         .expect("the timeout is not zero");
     let line = [vec![b'x'; 1023], vec![b'\n']].concat();
     loop {
-        match stream.write(&line) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return stream,
+        match (&stream).write(&line) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => break,
             _ => {}
         }
     }
+    let theirs = stream.try_clone().expect("a socket can be cloned");
+    theirs
+        .set_write_timeout(Some(PATIENCE))
+        .expect("the timeout is not zero");
+    thread::spawn(move || while (&theirs).write_all(&line).is_ok() {}); // until the server closes
+    stream
 }
 
 #[test]
@@ -520,16 +523,14 @@ fn sigterm_stops_it_as_ctrl_c_does() {
 #[test]
 #[cfg(unix)]
 fn ctrl_c_closes_idle_clients_and_frees_the_port_at_once() {
-    let server = Server::start(SERVER, &[]);
+    let server = Server::start(SERVER, &["--idle-timeout", NEVER]);
     let addr = server.addr();
     let mut idle: Vec<Visitor> = (0..20).map(|_| Visitor::new(addr).greeted()).collect();
-    let start = Instant::now();
     server.interrupt();
     for visitor in &mut idle {
         assert_eq!(visitor.read_line(), "", "the server closes");
     }
     let (status, stdout, stderr) = server.wait();
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!((status.code(), stderr.as_str()), (Some(0), ""));
     assert!(stdout.ends_with("\nstopped"), "{stdout}");
     assert_eq!(
@@ -603,25 +604,20 @@ fn stopping_does_not_wait_for_a_client_that_never_reads() {
         }
     };
     let mut never_reads = None;
-    let mut start = Instant::now();
     with_machine(WIDE, handle, |addr, _| {
         never_reads = Some(connect(addr));
         let written = written.recv_timeout(PATIENCE);
         written.expect("waited for the handler to write");
-        start = Instant::now();
-    });
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    }); // which has stopped although the handler could write for ever
 }
 
 #[test]
 #[cfg(unix)]
 fn ctrl_c_stops_also_while_clients_send_and_never_read() {
-    let server = Server::start(SERVER, &["--write-timeout", "60"]);
+    let server = Server::start(SERVER, &["--write-timeout", NEVER]);
     let _stuffed = [stuff(server.addr()), stuff(server.addr())];
-    let start = Instant::now();
     server.interrupt();
     let (status, stdout, stderr) = server.wait();
-    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert!(status.success(), "{status}: {stdout}\n{stderr}");
 }
 
@@ -630,7 +626,7 @@ fn ctrl_c_stops_also_while_clients_send_and_never_read() {
 fn a_second_ctrl_c_ends_it_hard() {
     // The second one must come while the machine still waits for its clients. Mostly it does.
     for _ in 0..20 {
-        let server = Server::start(SERVER, &["--write-timeout", "60"]);
+        let server = Server::start(SERVER, &["--write-timeout", NEVER]);
         let _stuffed = stuff(server.addr());
         server.interrupt();
         server.wait_for_stdout("stopping");

@@ -46,12 +46,19 @@ struct Seat {
     stream: TcpStream,
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    is_full: IsFull,
 }
+
+/// Whether one more line has no room.
+type IsFull = fn(&VecDeque<Vec<u8>>) -> bool;
+
+/// As it should be.
+pub const BY_LINES: IsFull = |lines| lines.len() >= MAX_WAITING;
 
 impl Seat {
     fn give(&self, line: Vec<u8>) {
         let mut waiting = self.waiting.lock().unwrap();
-        if waiting.lines.len() >= MAX_WAITING {
+        if (self.is_full)(&waiting.lines) {
             waiting.gone = true;
         }
         if waiting.gone {
@@ -73,24 +80,33 @@ impl Seat {
         self.waiting.lock().unwrap().gone
     }
 
-    fn write(&self) {
+    /// Writes what waits. A line that is being written still counts as one that waits, or not.
+    fn write(&self, counts: bool) {
         loop {
             let waiting = self.waiting.lock().unwrap();
             let idle = |waiting: &mut Waiting| waiting.lines.is_empty() && !waiting.gone;
             let mut waiting = self.changed.wait_while(waiting, idle).unwrap();
-            let Some(line) = waiting.lines.pop_front().filter(|_| !waiting.gone) else {
+            let next = match counts {
+                true => waiting.lines.front().cloned(),
+                false => waiting.lines.pop_front(),
+            };
+            let Some(line) = next.filter(|_| !waiting.gone) else {
                 return;
             };
             drop(waiting);
             if (&self.stream).write_all(&line).is_err() {
                 self.leave();
             }
+            if counts {
+                self.waiting.lock().unwrap().lines.pop_front();
+            }
         }
     }
 }
 
-/// A list under a lock, and for each client a queue with a condition to wait for.
-pub fn with_conditions(listener: &TcpListener, clients: usize) {
+/// A list under a lock, and for each client a queue with a condition to wait for. `counts` says
+/// whether the line that is being written counts as one that waits.
+pub fn with_conditions(listener: &TcpListener, clients: usize, is_full: IsFull, counts: bool) {
     let seats: Mutex<Vec<Arc<Seat>>> = Mutex::default();
     let seats = &seats;
     thread::scope(|scope| {
@@ -100,11 +116,12 @@ pub fn with_conditions(listener: &TcpListener, clients: usize) {
                 stream: accept(listener),
                 waiting: Mutex::default(),
                 changed: Condvar::new(),
+                is_full,
             });
             seat.give(format!("you are {number}\n").into_bytes());
             seats.lock().unwrap().push(Arc::clone(&seat));
             let writer = Arc::clone(&seat);
-            scope.spawn(move || writer.write());
+            scope.spawn(move || writer.write(counts));
             scope.spawn(move || {
                 for line in lines(&seat.stream) {
                     let line = [format!("{number}: ").as_bytes(), &line, b"\n"].concat();

@@ -19,7 +19,8 @@ use chat_room::WriteQueue;
 /// - When typing has ended (a read of 0), the server is told by a half-close. What it still says
 ///   is shown, until it closes.
 /// - When the server closes or breaks the connection off, the function returns, although somebody
-///   may still be typing. What the server had said before was shown.
+///   may still be typing (not on Windows, where a `shutdown` wakes no read: there typing ends, too).
+///   What the server had said before was shown.
 /// - When the function returns, both connections are closed.
 pub fn converse(terminal: TcpStream, server: TcpStream) {
     todo!("9.1 a duplex client")

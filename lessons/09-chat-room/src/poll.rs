@@ -28,6 +28,14 @@ const AT_ONCE: usize = 1024;
 /// So many bytes for one client are sent without waiting for the end of the round.
 const PLENTY: usize = 64 * 1024;
 
+/// What `poll` tells, without being asked, of a client that is gone. On Windows HUP says only that it
+/// has finished, so there nobody who has is taken for gone until a write to it fails.
+const GONE: PollFlags = if cfg!(windows) {
+    PollFlags::ERR.union(PollFlags::NVAL)
+} else {
+    PollFlags::ERR.union(PollFlags::NVAL).union(PollFlags::HUP)
+};
+
 /// Serves clients in this thread alone until it is asked to stop, then says goodbye to those who
 /// are here, which takes a second at most.
 ///
@@ -188,14 +196,14 @@ impl<S: Service> House<S> {
         let Some(client) = self.clients.get(id) else {
             return;
         };
-        // ERR and HUP come without being asked for. What they mean, `read` tells.
-        let broken = events.intersects(PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL);
-        if client.finished && broken {
+        // What HUP and the like mean, `read` tells. And `intersects`, not `contains`: on Windows IN is
+        // two bits, of which one comes.
+        if client.finished && events.intersects(GONE) {
             client.fail("it has closed before it had read everything".to_owned());
-        } else if !client.finished && (broken || events.contains(PollFlags::IN)) {
+        } else if !client.finished && events.intersects(GONE | PollFlags::HUP | PollFlags::IN) {
             self.read(id);
         }
-        if events.contains(PollFlags::OUT)
+        if events.intersects(PollFlags::OUT)
             && let Some(client) = self.clients.get(id)
         {
             client.write();

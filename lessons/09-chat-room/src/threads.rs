@@ -7,7 +7,7 @@ use std::mem;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -20,6 +20,19 @@ use crate::{
 
 /// The size of each thread's stack; std's default is 2 MiB.
 const STACK: usize = 256 * 1024;
+
+/// Windows wakes no call that waits when the socket is shut down. So there a read looks up now and
+/// then, and a client that takes nothing has to leave.
+const LONGEST_READ: Option<Duration> = if cfg!(windows) {
+    Some(Duration::from_millis(250))
+} else {
+    None
+};
+const LONGEST_WRITE: Option<Duration> = if cfg!(windows) {
+    Some(Duration::from_secs(10))
+} else {
+    None
+};
 
 /// Serves clients, each in two threads of its own, until it is asked to stop, then says goodbye to
 /// those who are here, which takes two seconds at most.
@@ -54,7 +67,10 @@ pub fn serve(
                 }
             };
             // Some systems hand the listener's mode down.
-            if stream.set_nonblocking(false).is_err() || stream.set_nodelay(true).is_err() {
+            if stream.set_nonblocking(false).is_err()
+                || stream.set_nodelay(true).is_err()
+                || stream.set_write_timeout(LONGEST_WRITE).is_err()
+            {
                 continue;
             }
             number += 1;
@@ -152,6 +168,7 @@ fn read_lines<S: Service>(
             Some(deadline) => read_by(stream, &mut buffer, deadline)?,
             None => match stream.read(&mut buffer) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) if cfg!(windows) && e.kind() == ErrorKind::TimedOut => continue,
                 read => read?,
             },
         };
@@ -172,7 +189,7 @@ fn read_lines<S: Service>(
                 Heard::Fine => {}
                 Heard::Named(name) => {
                     deadline = None; // it may be silent for as long as it likes
-                    stream.set_read_timeout(None)?;
+                    stream.set_read_timeout(LONGEST_READ)?;
                     say!("{visitor} is {name}");
                 }
                 Heard::Refused(reason) => return refuse(reason),

@@ -79,15 +79,23 @@ fn exercise_9_1_is_proved() {
                 talks::shuts_both,
                 "the end of typing ends everything",
             ),
+            #[cfg(not(windows))] // there the check ends typing
             (
                 "waits for the keyboard",
                 talks::waits_for_the_keyboard,
                 "and nobody wakes it",
             ),
+            #[cfg(not(windows))]
             (
                 "leaves a thread behind",
                 talks::leaves_a_thread,
                 "keeps it, or a clone does",
+            ),
+            #[cfg(target_os = "linux")]
+            (
+                "keeps a clone",
+                talks::keeps_a_clone,
+                "a shutdown alone does not close",
             ),
             #[cfg(target_os = "linux")] // elsewhere no event tells of the half-close
             (
@@ -267,6 +275,26 @@ fn exercise_9_2_is_proved() {
                 "or never taken",
             ),
             (
+                "makes the error anew",
+                |n| queues::faulty(n, QueueBug::ErrorAnew),
+                "turned into another one",
+            ),
+            (
+                "has a limit of two bytes",
+                |n| queues::faulty(n, QueueBug::TwoByteLimit),
+                "counts something else",
+            ),
+            (
+                "refuses the empty message where nothing fits",
+                |n| queues::faulty(n, QueueBug::ZeroRefusesEmpty),
+                "is refused where there is no room",
+            ),
+            (
+                "tries twenty times",
+                |n| queues::faulty(n, QueueBug::InterruptedTwenty),
+                "only so many times",
+            ),
+            (
                 "moves the rest",
                 |n| queues::faulty(n, QueueBug::MovesTheRest),
                 "moved to the front",
@@ -294,6 +322,11 @@ fn exercise_9_3_is_proved() {
             }),
         ],
         mistakes: &[
+            (
+                "blocks at the end",
+                |l, n| many::faulty(l, n, ManyBug::BlocksAtTheEnd),
+                "a write that blocks",
+            ),
             (
                 "always asks for OUT",
                 |l, n| many::faulty(l, n, ManyBug::AlwaysOut),

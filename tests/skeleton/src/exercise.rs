@@ -7,6 +7,7 @@ use std::io;
 use std::net::TcpStream;
 
 /// {{number}}.1 ★ The first.
+/// (TO WRITE: a name for it, here, in solution.rs, tests/ and on the page.)
 ///
 /// - TO WRITE: the whole contract; a check may look at nothing that it does not say.
 ///
@@ -17,6 +18,7 @@ pub fn first(stream: TcpStream) -> io::Result<()> {
 }
 
 /// {{number}}.2 ★★ The second.
+/// (TO WRITE: a name for it.)
 ///
 /// - TO WRITE: the whole contract.
 ///
@@ -27,6 +29,7 @@ pub fn second(stream: TcpStream) -> io::Result<()> {
 }
 
 /// {{number}}.3 ★★★ The third.
+/// (TO WRITE: a name for it.)
 ///
 /// - TO WRITE: the whole contract.
 ///

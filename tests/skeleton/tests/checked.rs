@@ -36,6 +36,7 @@ fn exercise_{{number}}_2_is_proved() {
         source: SOURCE,
         exercise: "{{number}}.2",
         skeleton: exercise::second as Second,
+        // TO WRITE: the others that are right, and the mistakes.
         right: &[("the solution", solution::second)],
         mistakes: &[],
         unseen: &[],
@@ -50,6 +51,7 @@ fn exercise_{{number}}_3_is_proved() {
         source: SOURCE,
         exercise: "{{number}}.3",
         skeleton: exercise::third as Third,
+        // TO WRITE: the others that are right, and the mistakes.
         right: &[("the solution", solution::third)],
         mistakes: &[],
         unseen: &[],

@@ -5,9 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::fault::{Fault, Step};
+use super::attempt::Attempt;
+use super::fault::{Explain, Fault, Step};
 use super::trial::Trial;
 
 /// Sizes around a limit: nothing, the smallest, the limit and its neighbours, and some between in no
@@ -122,8 +123,108 @@ impl FailingAccept {
     }
 }
 
+impl Drop for FailingAccept {
+    /// A function that asks `accept` again without a pause would do so for as long as the tests run.
+    fn drop(&mut self) {
+        let _ = self.ends();
+    }
+}
+
 fn cannot_fail(error: io::Error) -> Fault {
     Fault::new(format!("the check could not make accept fail: {error}"))
+}
+
+/// A function that serves clients, and whose `accept` has failed since it was started. It goes on
+/// failing while the check plays other scenes.
+pub struct WhileAcceptFails<T> {
+    attempt: Attempt<T>,
+    failing: FailingAccept,
+    /// When the pauses were counted for the first time, and how many there were.
+    counted: (Instant, Option<u64>),
+    sentence: &'static str,
+}
+
+/// How long `accept` fails, at least: longer than for somebody who gives up after twenty times.
+const FAILS_FOR: Duration = Duration::from_millis(2300);
+const FAILED: &str = "accept failed again and again (the check made it fail for 2.3 s)";
+
+impl Trial {
+    /// Starts a function whose `accept` fails, and looks whether it spins. `sentence` is the one of
+    /// the contract that wants a pause of a tenth of a second before `accept` is tried again.
+    pub fn while_accept_fails<T: Send + 'static>(
+        &self,
+        sentence: &'static str,
+        function: impl FnOnce(&TcpListener) -> T + Send + 'static,
+    ) -> Step<WhileAcceptFails<T>> {
+        let (listener, failing) = self.failing_listener()?;
+        let attempt = self.start(move || function(&listener));
+        let counted = (Instant::now(), attempt.pauses());
+        let started = WhileAcceptFails {
+            attempt,
+            failing,
+            counted,
+            sentence,
+        };
+        let idle = started.attempt.expect_idle(Duration::from_millis(150));
+        started.still_runs()?;
+        idle.when("accept failed again and again")
+            .breaks(sentence)
+            .cause("no pause before the next accept: the loop spins")?;
+        Ok(started)
+    }
+}
+
+impl<T> WhileAcceptFails<T> {
+    fn still_runs(&self) -> Step {
+        let runs = self.attempt.still_runs().when(FAILED);
+        runs.breaks(self.sentence)
+            .cause("a failed accept is taken for a client, or ends the connection loop")
+    }
+
+    /// Lets `accept` fail until 2.3 s are over, looks at the pauses, then lets `enter` send the
+    /// clients for whom the function waits.
+    pub fn ends(self, trial: &Trial, enter: impl FnOnce(SocketAddr) -> Step) -> Step<Attempt<T>> {
+        const AGAIN: &str = "accept had failed for 2.3 s, then it worked again";
+        const TOO_LONG: &str = "the pause is much longer than a tenth of a second, or the pause \
+            grows too long with each time";
+        /// Of a tenth of a second there are ten in a second; who looks every 20 ms still passes.
+        const MOST_PAUSES: f64 = 60.0;
+        /// Who waits twice as long each time makes five in all, and then waits for 0.8 s. Where
+        /// another thread accepts, this one makes few as well, but the next client is served soon.
+        const FEWEST_PAUSES: u64 = 9;
+        const SOON: Duration = Duration::from_millis(300);
+        let (since, before) = self.counted;
+        thread::sleep(FAILS_FOR.saturating_sub(since.elapsed())); // accept goes on failing
+        self.still_runs()?;
+        let pauses = self.attempt.pauses().zip(before);
+        let pauses = pauses.map(|(now, before)| now - before);
+        let a_second = pauses.map(|n| n as f64 / since.elapsed().as_secs_f64());
+        if let Some(n) = a_second.filter(|n| *n > MOST_PAUSES) {
+            return Err(Fault::new(format!(
+                "{FAILED}: it was tried again {n:.0} times a second"
+            ))
+            .breaks(self.sentence)
+            .cause("the pause before the next accept is much shorter than a tenth of a second"));
+        }
+        self.failing.ends()?;
+        let (limit, since) = (trial.limit(Duration::from_secs(1)), Instant::now());
+        enter(self.failing.addr())
+            .when(AGAIN)
+            .breaks(self.sentence)
+            .cause(TOO_LONG)?;
+        let took = since.elapsed();
+        let late = limit.passed(since);
+        if late || took > SOON && pauses.is_some_and(|n| n < FEWEST_PAUSES) {
+            return Err(Fault::new(format!(
+                "{AGAIN}: only {:.1} s later was the next client served",
+                took.as_secs_f64()
+            ))
+            .late()
+            .breaks(self.sentence)
+            .cause(TOO_LONG));
+        }
+        Ok(self.attempt)
+    }
 }
 
 /// Strangers who write datagrams at a steady pace, until this is dropped.

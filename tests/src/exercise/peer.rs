@@ -1,5 +1,5 @@
-use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,14 @@ pub fn unread(stream: &TcpStream) -> usize {
     }
 }
 
+/// Writes everything. Each piece has the socket's timeout for itself, because Windows counts it for
+/// all that a write is given.
+fn write_in_pieces(mut stream: &TcpStream, bytes: &[u8], piece: usize) -> io::Result<()> {
+    bytes
+        .chunks(piece)
+        .try_for_each(|piece| stream.write_all(piece))
+}
+
 /// The check's side of a connection with the learner's function.
 pub struct Peer {
     stream: TcpStream,
@@ -33,7 +41,71 @@ pub struct Peer {
     sent_in_all: usize,
 }
 
+/// The function's end of a connection. Whether it was accepted and is still open can be seen on
+/// Linux; elsewhere nothing is known.
+pub struct OtherEnd {
+    /// As Linux names it: `socket:[12345]`.
+    name: Option<String>,
+    patience: Patience,
+}
+
+impl OtherEnd {
+    /// Whether this process holds the socket. One that waits in a listener's queue is held by
+    /// nobody.
+    pub fn is_held(&self) -> bool {
+        let Some(name) = &self.name else { return false };
+        let files = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
+        let mut links = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        links.any(|link| link.as_os_str() == name.as_str())
+    }
+
+    /// Waits until nobody holds the socket any more: also a shutdown leaves it open.
+    pub fn expect_closed(&self) -> Step {
+        let started = Instant::now();
+        let wait = self.patience.left();
+        while self.is_held() {
+            if started.elapsed() > wait {
+                let what = "somebody still holds the stream, or a clone of it";
+                return Err(Fault::new(what).late());
+            }
+            thread::sleep(Duration::from_millis(5)); // between two looks
+        }
+        self.patience.notes.waited(started.elapsed());
+        Ok(())
+    }
+}
+
+/// The name of the socket that is connected so, if this is Linux and somebody has accepted it.
+fn name_of(local: SocketAddr, remote: SocketAddr) -> Option<String> {
+    let shown = |addr: SocketAddr| match addr {
+        SocketAddr::V4(addr) => {
+            let ip = u32::from_ne_bytes(addr.ip().octets());
+            Some(format!("{ip:08X}:{:04X}", addr.port()))
+        }
+        SocketAddr::V6(_) => None,
+    };
+    let (local, remote) = (shown(local)?, shown(remote)?);
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    table.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let inode = *fields.get(9)?;
+        let it = fields[1] == local && fields[2] == remote && inode != "0";
+        it.then(|| format!("socket:[{inode}]"))
+    })
+}
+
 impl Peer {
+    /// The function's end, while the connection is there.
+    pub fn other_end(&self) -> OtherEnd {
+        let ends = (self.stream.peer_addr(), self.stream.local_addr());
+        let name = match ends {
+            (Ok(theirs), Ok(ours)) => name_of(theirs, ours),
+            _ => None,
+        };
+        let patience = self.patience.clone();
+        OtherEnd { name, patience }
+    }
+
     pub(super) fn new(stream: TcpStream, patience: Patience) -> Peer {
         Peer {
             stream,
@@ -48,11 +120,12 @@ impl Peer {
         &self.stream
     }
 
-    /// Sends bytes in one write.
+    /// Sends bytes in one write, or in several if they are very many.
     pub fn send(&mut self, bytes: &[u8]) -> Step {
         let _ = self.stream.set_nodelay(true);
         let _ = self.stream.set_write_timeout(Some(self.patience.left()));
-        self.stream.write_all(bytes).map_err(|e| match e.kind() {
+        let written = write_in_pieces(&self.stream, bytes, 256 * 1024);
+        written.map_err(|e| match e.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => Fault::new(format!(
                 "{}you did not read what was sent next ({})",
                 self.story(),
@@ -79,7 +152,7 @@ impl Peer {
     /// function closes, at most `limit` bytes. For more bytes than all buffers hold.
     pub fn exchange(&mut self, bytes: &[u8], limit: usize) -> Step<Vec<u8>> {
         let sender = self.stream.try_clone();
-        let mut sender =
+        let sender =
             sender.map_err(|e| Fault::new(format!("the check could not clone its socket: {e}")))?;
         let _ = sender.set_write_timeout(Some(self.patience.left()));
         self.note(bytes);
@@ -87,7 +160,7 @@ impl Peer {
         thread::scope(|scope| {
             scope.spawn(move || {
                 // If this fails, too little comes back, and that is reported.
-                if let Err(error) = sender.write_all(bytes)
+                if let Err(error) = write_in_pieces(&sender, bytes, 8 * 1024)
                     && matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
                 {
                     notes.ran_out();

@@ -209,13 +209,10 @@ pub fn ratios(rows: &[Ratio], title: &str) -> String {
             let (from, to) = (one.min(x_of(*ratio)), one.max(x_of(*ratio)));
             let class = if *ratio < 1.0 { "fy" } else { "fc" };
             svg.rect(class, (from, y + 1.0), ((to - from).max(1.5), 15.0));
-            svg.text(
-                "n",
-                (to + 4.0, y + 13.0),
-                Hold::Start,
-                0.0,
-                &format!("{ratio}"),
-            );
+            let shown = ratio.to_string();
+            let ground = shown.chars().count() as f64 * 7.3;
+            svg.rect("b", (to + 3.0, y + 2.0), (ground + 2.0, 14.0));
+            svg.text("n", (to + 4.0, y + 13.0), Hold::Start, 0.0, &shown);
             svg.describe(format!("{}, beside {beside}: {ratio} times.", row.what));
             y += ROW;
         }

@@ -74,7 +74,7 @@ pub fn scene(lines: &[String], lanes: &[&str], states: bool) -> Result<Scene, St
 fn parse(line: &str) -> Option<Segment> {
     static LINE: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
-            r"^(?:\d\d:(?<m>\d\d):(?<s>\d\d)\.(?<us>\d{6}) )?(?:IP6? )?",
+            r"^ ?(?:\d\d:(?<m>\d\d):(?<s>\d\d)\.(?<us>\d{6}) )?(?:IP6? )?",
             r"(?<from>\S+) > (?<to>\S+): Flags \[(?<flags>[A-Z.]+)\],",
             r"(?: seq (?<seq>\d+)(?::\d+)?,)?(?: ack (?<ack>\d+),)?.* length (?<length>\d+)$"
         ))

@@ -1,7 +1,7 @@
 //! Which pictures there are, and what they are drawn from.
 //!
 //! An image of `docs/pictures/` is drawn from lines that stand in its page: a session's, which the
-//! lesson's test replays, or a measured block's. The image's text in the page becomes the picture's
+//! page's test replays, or a measured block's. The image's text in the page becomes the picture's
 //! title. A page's test fails when a file is not what its lines give. To draw all of them anew,
 //! without replaying anything: `COURSE_REWRITE=1 cargo test -p course --test all every_picture`.
 //!
@@ -17,7 +17,9 @@ use regex::Regex;
 use super::charts::{self, Bar, Ratio, Sample};
 use super::dump;
 use super::event::Event;
+use super::lifetimes::lifetimes;
 use super::scene::Note;
+use super::states::states;
 use super::tapped::Tapped;
 use crate::page::{Page, Session};
 use crate::place::workspace;
@@ -57,6 +59,12 @@ enum Kind {
     Coin,
     /// As the round trips and offsets that lesson 4's client printed.
     Scatter,
+    /// As the states of both ends of a connection, as `ss` saw them.
+    States,
+    /// As the lifetimes of the clients that taps saw, each in a page, under a heading, with a name.
+    Lifetimes {
+        taps: &'static [(&'static str, &'static str, &'static str)],
+    },
     /// As the ratios of the table of measurements.
     Ratios,
 }
@@ -224,6 +232,24 @@ pub static PICTURES: &[Picture] = &[
         kind: Kind::Ratios,
     },
     Picture {
+        name: "08-lifetimes",
+        heading: "On the wire",
+        kind: Kind::Lifetimes {
+            taps: &[
+                (
+                    "docs/02-loop-server.md",
+                    "One at a time",
+                    "lesson 2: one after the other",
+                ),
+                (
+                    "docs/08-threaded-server.md",
+                    "On the wire",
+                    "lesson 8: a thread for each",
+                ),
+            ],
+        },
+    },
+    Picture {
         name: "08-measured",
         heading: "What a thread costs",
         kind: Kind::Ratios,
@@ -243,6 +269,11 @@ pub static PICTURES: &[Picture] = &[
             lanes: &["echo-client", "loop-server"],
             states: true,
         },
+    },
+    Picture {
+        name: "tcp-states",
+        heading: "Closing",
+        kind: Kind::States,
     },
 ];
 
@@ -367,7 +398,7 @@ pub fn draw(page: &Page, name: &str, title: &str) -> Result<String, String> {
             waits,
         } => from_tap(page, &session()?, (lanes, *only, *waits), says, title),
         Kind::Dump { lanes, states } => {
-            let lines = measured(page, heading, "tcpdump")?;
+            let lines = dumped(page, heading)?;
             Ok(dump::scene(&lines, lanes, *states)?.draw(title))
         }
         Kind::MeasuredTap { lanes } => {
@@ -388,6 +419,20 @@ pub fn draw(page: &Page, name: &str, title: &str) -> Result<String, String> {
             let lines = measured(page, heading, "offset ")?;
             let samples: Vec<Sample> = lines.iter().filter_map(|line| sample(line)).collect();
             charts::scatter(&samples, title)
+        }
+        Kind::States => states(&measured(page, heading, "$ while sleep")?, title),
+        Kind::Lifetimes { taps } => {
+            let mut groups = Vec::new();
+            for &(path, heading, name) in *taps {
+                let other = Page::read(path)?;
+                // The page itself may be a changed one.
+                let page = if path == page.path { page } else { &other };
+                let sessions = page.sessions()?;
+                let session = sessions.iter().find(|s| s.heading == heading);
+                let session = session.ok_or(format!("{path} has no session under '{heading}'"))?;
+                groups.push((name, tapped_events(session)?.1));
+            }
+            Ok(lifetimes(&groups, title))
         }
         Kind::Ratios => match ratios(page).as_slice() {
             [] => Err("this page has no table of measurements".to_owned()),
@@ -458,16 +503,25 @@ fn from_tap(
 /// The block under a heading that is no transcript and has a line with these words.
 fn measured(page: &Page, heading: &str, words: &str) -> Result<Vec<String>, String> {
     let blocks = text_blocks(page, Some(heading))?;
-    let found = blocks.into_iter().find(|lines| {
-        let is_dump = words == "tcpdump" && lines.iter().any(|line| line.contains(": Flags ["));
-        is_dump || lines.iter().any(|line| line.starts_with(words))
-    });
-    found.ok_or(format!(
+    let has = |lines: &Vec<String>| lines.iter().any(|line| line.starts_with(words));
+    blocks.into_iter().find(has).ok_or(format!(
         "under '{heading}' there is no block with lines of '{words}'"
     ))
 }
 
-/// The blocks with `text`, under one heading or in the whole page.
+/// What tcpdump shows under a heading: in a terminal, or in a block that was measured once.
+fn dumped(page: &Page, heading: &str) -> Result<Vec<String>, String> {
+    let sessions = page.sessions()?.into_iter();
+    let terminals = sessions
+        .filter(|session| session.heading == heading)
+        .flat_map(|session| (1..=9).map(move |terminal| shown_by(&session, terminal)));
+    let mut all = terminals.chain(text_blocks(page, Some(heading))?);
+    let has = |lines: &Vec<String>| lines.iter().any(|line| line.contains(": Flags ["));
+    all.find(has)
+        .ok_or(format!("under '{heading}' there are no lines of tcpdump"))
+}
+
+/// The blocks of these kinds, under one heading or in the whole page.
 fn text_blocks(page: &Page, heading: Option<&str>) -> Result<Vec<Vec<String>>, String> {
     let mut blocks = Vec::new();
     let mut from = 0;

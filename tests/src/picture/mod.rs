@@ -6,8 +6,10 @@
 mod charts;
 mod dump;
 mod event;
+mod lifetimes;
 mod list;
 mod scene;
+mod states;
 mod svg;
 mod tapped;
 

@@ -1,7 +1,7 @@
 //! The page as it should be, taken from the screens.
 
 use super::run::Run;
-use super::script::Part;
+use super::script::{Part, Step};
 use crate::page::Edit;
 use crate::redact::Ports;
 
@@ -64,4 +64,29 @@ pub fn blocks(parts: &[Part], runs: &mut [Run], ports: &Ports) -> Vec<Edit> {
         .iter()
         .map(|p| p.block.start..p.block.start + p.block.lines.len());
     ranges.zip(contents).collect()
+}
+
+/// The first line of the page that is typed or pressed, and that the rewritten blocks would lose: its
+/// part, and its number in the block. No program took it, so the screens are not the truth.
+pub fn lost_input(parts: &[Part], edits: &[Edit]) -> Option<(usize, usize)> {
+    let typed = |line: &str| match Step::parse(line) {
+        Step::Input { input, .. } => Some(input.to_string().trim_end().to_owned()),
+        Step::Start(_) | Step::Show(_) => None,
+    };
+    let mut kept: Vec<(usize, String)> = Vec::new();
+    for (part, (_, content)) in parts.iter().zip(edits) {
+        let inputs = content.iter().filter_map(|line| typed(line));
+        kept.extend(inputs.map(|input| (part.block.terminal, input)));
+    }
+    for (index, part) in parts.iter().enumerate() {
+        for (number, line) in part.block.lines.iter().enumerate() {
+            let Some(input) = typed(line) else { continue };
+            let input = (part.block.terminal, input);
+            match kept.iter().position(|kept| *kept == input) {
+                Some(found) => drop(kept.remove(found)),
+                None => return Some((index, number)),
+            }
+        }
+    }
+    None
 }

@@ -22,6 +22,8 @@ pub struct Part {
     pub first: bool,
     /// Whether it is its terminal's last.
     pub last: bool,
+    /// Whether its last command shows nothing, and the terminal goes on with another one.
+    pub silent: bool,
 }
 
 /// What one line of a block asks for.
@@ -63,7 +65,11 @@ impl Part {
         for (i, block) in session.blocks.iter().enumerate() {
             let same = |other: &Block| other.terminal == block.terminal;
             let first = !session.blocks[..i].iter().any(same);
-            let last = !session.blocks[i + 1..].iter().any(same);
+            let next = session.blocks[i + 1..].iter().find(|other| same(other));
+            let last = next.is_none();
+            let starts = |line: Option<&String>| line.is_some_and(|line| line.starts_with("$ "));
+            let silent =
+                starts(block.lines.last()) && next.is_some_and(|next| starts(next.lines.first()));
             group += usize::from(!first);
             let steps = block.lines.iter().map(|line| Step::parse(line)).collect();
             let (block, next, typed) = (block.clone(), 0, false);
@@ -75,6 +81,7 @@ impl Part {
                 group,
                 first,
                 last,
+                silent,
             });
         }
         parts

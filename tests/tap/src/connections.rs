@@ -12,6 +12,7 @@ use shared::Failure;
 use socket2::SockRef;
 
 use crate::Tap;
+use crate::on_the_way::Passage;
 use crate::record::{Who, until};
 
 /// How many pieces wait for their time in one direction. When there are more, the sender waits, as
@@ -95,6 +96,7 @@ struct Arrival {
     at: Instant,
     /// Nothing stands for FIN.
     bytes: Vec<u8>,
+    _passage: Passage,
 }
 
 impl Link {
@@ -123,12 +125,17 @@ impl Link {
                 Ok(n) => {
                     let fates = self.tap.network.fates(n);
                     let lost = fates.contains(&Fate::Dropped);
+                    let passage = self.tap.on_the_way.begin();
                     self.note(match n {
                         0 => What::Fin(way, fates),
                         _ => What::piece(way, &buffer[..n], fates),
                     });
-                    let bytes = buffer[..n].to_vec();
-                    let sent = lost || queue.send(Arrival { at, bytes }).is_ok();
+                    let arrival = Arrival {
+                        at,
+                        bytes: buffer[..n].to_vec(),
+                        _passage: passage,
+                    };
+                    let sent = lost || queue.send(arrival).is_ok();
                     if n == 0 || !sent {
                         return;
                     }

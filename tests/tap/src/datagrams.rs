@@ -13,6 +13,7 @@ use shared::{Addr, Failure};
 
 use crate::Tap;
 use crate::network::Dice;
+use crate::on_the_way::Passage;
 use crate::record::{Who, until};
 
 /// How long a datagram is held back for another that may overtake it.
@@ -105,6 +106,7 @@ struct Parcel {
     twice: bool,
     /// Whether the next one overtakes it.
     held_back: bool,
+    _passage: Option<Passage>,
 }
 
 impl Flow {
@@ -146,6 +148,7 @@ impl Flow {
             datagram: datagram.to_vec(),
             twice: is(Fate::Twice),
             held_back: is(Fate::HeldBack),
+            _passage: Some(self.tap.on_the_way.begin()),
         };
         let lost = is(Fate::Dropped);
         let what = What::piece(self.way, datagram, fates);
@@ -206,6 +209,7 @@ mod tests {
                 datagram: text.to_vec(),
                 twice,
                 held_back,
+                _passage: None,
             };
             line.send(parcel).expect("the other end is there");
         }

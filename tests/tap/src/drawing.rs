@@ -1,8 +1,7 @@
 //! `--picture FILE.svg`: what passed, as a space-time diagram.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process;
+use std::path::Path;
 
 use course::picture::{Event, SHOWN, Tapped, What};
 use shared::{Failure, escape, say, warn};
@@ -56,27 +55,27 @@ pub fn lanes(events: &[Event]) -> &'static [&'static str] {
     }
 }
 
-/// Draws when Ctrl-C is pressed, and ends.
+/// Creates the file: better now than after an hour.
 ///
 /// # Errors
-/// The file cannot be written, or the system does not let us know of Ctrl-C.
-pub fn at_the_end(tap: &'static Tap, path: PathBuf) -> Result<(), Failure> {
-    write(&path, "")?; // better now than after an hour
-    ctrlc::set_handler(move || {
-        let drawing = tap.record.drawing();
-        let picture = drawing.draw(tap);
-        if let Err(failure) = write(&path, &picture) {
-            failure.print();
-            process::exit(1);
-        }
-        if drawing.more > 0 {
-            let more = drawing.more;
-            warn!("the picture shows the first {MOST} events; {more} more are left out");
-        }
-        say!("drawn: {}", shown(&path));
-        process::exit(0);
-    })
-    .map_err(|e| Failure::new(format!("cannot wait for Ctrl-C: {e}")))
+/// It cannot be written.
+pub fn create(path: &Path) -> Result<(), Failure> {
+    write(path, "")
+}
+
+/// Draws what has passed into the file.
+///
+/// # Errors
+/// It cannot be written.
+pub fn draw(tap: &Tap, path: &Path) -> Result<(), Failure> {
+    let drawing = tap.record.drawing();
+    write(path, &drawing.draw(tap))?;
+    if drawing.more > 0 {
+        let more = drawing.more;
+        warn!("the picture shows the first {MOST} events; {more} more are left out");
+    }
+    say!("drawn: {}", shown(path));
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

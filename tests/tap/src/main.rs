@@ -7,13 +7,14 @@ mod connections;
 mod datagrams;
 mod drawing;
 mod network;
+mod on_the_way;
 mod pcap;
 mod record;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{self, ExitCode};
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -23,6 +24,7 @@ use shared::{Addr, Failure, say};
 
 use self::browser::Live;
 use self::network::Chance;
+use self::on_the_way::OnTheWay;
 use self::record::Record;
 
 /// Stands between a lesson's client and server and prints what passes: every piece, its first 256
@@ -114,6 +116,7 @@ struct Tap {
     network: Network,
     chance: Chance,
     record: Record,
+    on_the_way: OnTheWay,
     live: Option<&'static Live>,
 }
 
@@ -137,21 +140,42 @@ fn run(args: Args) -> Result<(), Failure> {
     }
     let live: Option<&'static Live> = args.browser.then(|| &*Box::leak(Box::default()));
     let record = Record::new(args.pcap.as_deref(), args.picture.is_some(), live)?;
-    let tap = Box::leak(Box::new(Tap {
+    let tap: &'static Tap = Box::leak(Box::new(Tap {
         addr,
         to,
         chance: Chance::new(&args.network),
         network: args.network,
         record,
+        on_the_way: OnTheWay::default(),
         live,
     }));
-    if let Some(picture) = args.picture {
-        drawing::at_the_end(tap, picture)?;
+    if let Some(picture) = &args.picture {
+        drawing::create(picture)?;
     }
+    let picture = args.picture;
+    ctrlc::set_handler(move || end(tap, picture.as_deref()))
+        .map_err(|e| Failure::new(format!("cannot wait for Ctrl-C: {e}")))?;
     if udp {
         datagrams::run(tap)
     } else {
         connections::run(tap)
+    }
+}
+
+/// Ends when Ctrl-C is pressed.
+fn end(tap: &Tap, picture: Option<&Path>) {
+    /// What a shell says of a program that Ctrl-C has ended.
+    const INTERRUPTED: i32 = 130;
+    tap.on_the_way.wait();
+    let Some(picture) = picture else {
+        process::exit(INTERRUPTED);
+    };
+    match drawing::draw(tap, picture) {
+        Ok(()) => process::exit(0),
+        Err(failure) => {
+            failure.print();
+            process::exit(1);
+        }
     }
 }
 

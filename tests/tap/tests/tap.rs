@@ -287,12 +287,56 @@ fn a_black_hole_takes_everything_and_says_nothing() {
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_the_tap_has_shown_is_passed_on_also_when_ctrl_c_is_pressed() {
+    let (mut client, server, tap) = through(&["--delay", "300"]);
+    client.write_all(b"hello").expect("the tap reads");
+    tap.wait_for_stdout("5 bytes");
+    tap.interrupt();
+    let mut received = [0; 5];
+    (&server)
+        .read_exact(&mut received)
+        .expect("the tap passes it on");
+    assert_eq!(&received, b"hello");
+
+    for options in [&["--delay", "300"][..], &["--reorder", "100"]] {
+        let (server, client) = (datagrams(), datagrams());
+        let to = server.local_addr().expect("it is bound");
+        let tap = tap_of_datagrams(to, options);
+        client
+            .send_to(b"hello", tap.addr())
+            .expect("the tap has a socket");
+        tap.wait_for_stdout("5 bytes");
+        tap.interrupt();
+        assert_eq!(receive(&server).0, b"hello");
+        assert_eq!(tap.wait().0.code(), Some(130));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_does_not_wait_for_a_long_delay() {
+    let (mut client, server, tap) = through(&["--delay", "60000"]);
+    client.write_all(b"hello").expect("the tap reads");
+    tap.wait_for_stdout("5 bytes");
+    tap.interrupt();
+    assert_eq!(tap.wait().0.code(), Some(130));
+    let received = read_all(&server);
+    assert!(received.is_empty(), "it ended first: {received:?}");
+}
+
+/// The tap of lesson 1 in front of a server of datagrams.
+fn tap_of_datagrams(to: SocketAddr, more: &[&str]) -> Server {
+    let mut options = vec!["--udp"];
+    options.extend(more);
+    tap(to, &options)
+}
+
 /// Sends numbered datagrams through a tap: what arrives, in order, and what the tap says of them.
 fn lossy(more: &[&str], count: u8) -> (Vec<u8>, Vec<String>) {
     let server = datagrams();
-    let mut options = vec!["--udp"];
-    options.extend(more);
-    let tap = tap(server.local_addr().expect("it is bound"), &options);
+    let tap = tap_of_datagrams(server.local_addr().expect("it is bound"), more);
     let client = datagrams();
     client
         .connect(tap.addr())
@@ -435,7 +479,6 @@ fn a_capture_has_datagrams() {
 #[cfg(unix)]
 #[test]
 fn a_tap_draws_what_passed_when_ctrl_c_is_pressed() {
-    use rustix::process::{Pid, Signal, kill_process};
     let folder = tempfile::tempdir().expect("a folder can be made");
     let file = folder.path().join("tap.svg");
     let path = file.to_str().expect("the path is text");
@@ -445,9 +488,7 @@ fn a_tap_draws_what_passed_when_ctrl_c_is_pressed() {
         .shutdown(Shutdown::Write)
         .expect("the connection is open");
     assert_eq!(read_all(&server), b"<hello>");
-    let pid = Pid::from_raw(tap.pid().try_into().expect("a process has a small number"));
-    let pid = pid.expect("a process has a number");
-    kill_process(pid, Signal::INT).expect("it is our child");
+    tap.interrupt();
     let (status, stdout, stderr) = tap.wait();
     assert!(status.success(), "{stderr}");
     assert!(stdout.ends_with(&format!("drawn: {path}")), "{stdout}");

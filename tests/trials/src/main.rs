@@ -3,6 +3,8 @@
 
 mod bench;
 mod fire;
+#[cfg(test)]
+mod network;
 mod proof;
 mod ready;
 mod soak;
@@ -24,7 +26,7 @@ struct Args {
 enum Command {
     /// Measure a lesson's programs beside peers in C and Python
     Bench(bench::Args),
-    /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
+    /// Set hostile peers on the programs, or on one of your own, and see who is served afterwards
     Fire(fire::Args),
     /// Keep the servers under hostile and ordinary load, and compare what they hold before and after
     Soak(soak::Args),

@@ -23,18 +23,3 @@ pub fn build() -> Result<(), Failure> {
     }
     Err(Failure::new("cargo could not build the lessons"))
 }
-
-/// A thousand connections are a thousand open files. The programs that are started inherit this.
-pub fn allow_many_files() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = getrlimit(Resource::Nofile);
-        // macOS may name a maximum, or none, that it then refuses; it takes 10,240 (OPEN_MAX).
-        for current in [limit.maximum, Some(10_240)] {
-            if setrlimit(Resource::Nofile, Rlimit { current, ..limit }).is_ok() {
-                break; // where neither is taken, a program says that it has no more files
-            }
-        }
-    }
-}

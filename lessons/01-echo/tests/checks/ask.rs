@@ -238,6 +238,18 @@ fn tells_a_reset(trial: &Trial, ask: Ask) -> Step {
         &attempt,
         "the server broke off while the message was being sent",
         "write fails with ConnectionReset or BrokenPipe, and that is not taken for a reset",
+    )?;
+
+    // After a half-close, a reset shows as BrokenPipe on Linux.
+    let (mut server, attempt, _) = start(trial, ask, zeros(), AMPLE)?;
+    server.read(&mut [0; 1000])?;
+    server.half_close()?;
+    attempt.expect_idle(Duration::from_millis(50))?;
+    server.reset();
+    reset(
+        &attempt,
+        "the server half-closed and broke off while the message was being sent",
+        "write fails with BrokenPipe, and that is not taken for a reset",
     )
 }
 

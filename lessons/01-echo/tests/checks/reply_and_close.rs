@@ -268,10 +268,10 @@ impl Patient {
                 .breaks(STAYS)?;
         }
         // Far more than the buffers hold, and less than 1 MiB.
-        for _ in 0..9 {
+        for _ in 0..10 {
             self.client
                 .send(&[b'r'; 100_000])
-                .when("the client went on sending after the reply, 900,000 bytes in all")
+                .when("the client went on sending after the reply, 1,000,000 bytes in all")
                 .cause("nobody takes what the client still sends, or not so much of it")
                 .breaks(STAYS)?;
         }

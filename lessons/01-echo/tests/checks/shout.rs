@@ -30,6 +30,7 @@ pub fn shout(shout: Shout) -> Verdict {
         let silent = Silent::start(trial, shout).read(READ_THE_CODE)?;
         answers_each_piece(trial, shout).read(READ_THE_CODE)?;
         answers_at_once(trial, shout).read(READ_THE_CODE)?;
+        leaves_the_next_one_in_the_queue(trial, shout).read(READ_THE_CODE)?;
         shouts_bytes(trial, shout).read(READ_THE_CODE)?;
         takes_any_number(trial, shout).read(READ_THE_CODE)?;
         reports_a_reset(trial, shout).breaks(ERRORS).read(LEAVES)?;
@@ -100,10 +101,15 @@ fn answers_each_piece(trial: &Trial, shout: Shout) -> Step {
             .breaks(AT_ONCE)?;
     }
     attempt.still_runs().cause(TOO_EARLY).breaks(FINISHED)?;
+    let end = client.other_end();
     client.half_close()?;
     closes(&mut client, &attempt)?;
     let Err(late) = attempt.result() else {
-        return Ok(());
+        return end
+            .expect_closed()
+            .when("the function has returned")
+            .cause("a clone of the stream is kept, and a shutdown alone does not close")
+            .breaks(FINISHED);
     };
     // Either it waits for another client, or for nothing.
     if let Ok(mut second) = trial.connect(addr)
@@ -116,6 +122,21 @@ fn answers_each_piece(trial: &Trial, shout: Shout) -> Step {
             .breaks(ONE));
     }
     Err(late).cause(NO_END).breaks(FINISHED)
+}
+
+fn leaves_the_next_one_in_the_queue(trial: &Trial, shout: Shout) -> Step {
+    let (listener, addr) = trial.listen()?;
+    let mut client = trial.connect(addr)?;
+    let second = trial.connect(addr)?;
+    let attempt = trial.start(move || shout(&listener));
+    client.send(b"hello")?;
+    client.expect(b"HELLO", BACK)?;
+    if second.other_end().is_held() {
+        return Err(Fault::new("a second client was accepted, too")
+            .cause("accept is called again, and what it gives is dropped")
+            .breaks(ONE));
+    }
+    finish(client, &attempt)
 }
 
 fn shouts_bytes(trial: &Trial, shout: Shout) -> Step {
@@ -187,7 +208,7 @@ fn takes_any_number(trial: &Trial, shout: Shout) -> Step {
 
 fn answers_at_once(trial: &Trial, shout: Shout) -> Step {
     const ROUNDS: usize = 20;
-    let limit = trial.limit(Duration::from_secs(1));
+    let limit = trial.limit(Duration::from_millis(750));
     let (mut client, attempt, _) = start(trial, shout)?;
     let since = Instant::now();
     for round in 1..=ROUNDS {
@@ -251,9 +272,13 @@ fn is_reset(attempt: &ShoutAttempt, what: &str, call: &str) -> Step {
             ErrorKind::ConnectionReset
             | ErrorKind::ConnectionAborted
             | ErrorKind::BrokenPipe
-            | ErrorKind::NotConnected => Ok(()),
+            | ErrorKind::NotConnected
+                if error.raw_os_error().is_some() =>
+            {
+                Ok(())
+            }
             _ => Err(
-                Fault::new(format!("{what}, and you returned Err of '{error}'"))
+                Fault::new(format!("{what}, and you returned Err of {error:?}"))
                     .cause(format!("the error of {call} is replaced by another one")),
             ),
         },

@@ -1,5 +1,6 @@
 //! Many bytes, of which none is kept: a source that makes them and a sink that compares them.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -183,6 +184,18 @@ fn piece_at(at: u64, most: usize, end: u64) -> &'static [u8] {
     &piece[from..from + n]
 }
 
+/// What the source or the sink fails with, by which its error is known again.
+#[derive(Debug)]
+pub struct Said(pub &'static str);
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Said {}
+
 struct Source(Load);
 
 impl Read for Source {
@@ -210,12 +223,21 @@ impl Read for Source {
             while load.waits_for_the_sink && !progress.waits && Instant::now() < deadline {
                 progress = load.changed(progress, load.wait);
             }
-            return Err(io::Error::other(message));
+            return Err(io::Error::other(Said(message)));
         }
-        buffer[..piece.len()].copy_from_slice(piece);
-        progress.given += piece.len() as u64;
+        // As much as there is room for, as a file gives it.
+        let mut n = 0;
+        loop {
+            let piece = piece_at(progress.given, buffer.len() - n, end);
+            buffer[n..n + piece.len()].copy_from_slice(piece);
+            progress.given += piece.len() as u64;
+            n += piece.len();
+            if piece.is_empty() {
+                break;
+            }
+        }
         load.shared.1.notify_all();
-        Ok(piece.len())
+        Ok(n)
     }
 }
 
@@ -225,7 +247,7 @@ impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let load = &self.0;
         if let Some(message) = load.sink_fails {
-            return Err(io::Error::other(message));
+            return Err(io::Error::other(Said(message)));
         }
         let mut progress = load.progress();
         while progress.stuck {

@@ -31,12 +31,14 @@ const ONE_AT_A_TIME: &str = "docs/02-loop-server.md: One at a time";
 pub fn serve(serve: Serve) -> Verdict {
     check(move |trial| {
         let queue = Queue::start(trial, serve).read(READ_THE_CODE)?;
-        let accept = Failing::start(trial, serve).read(READ_THE_CODE)?;
+        let mut accept = Failing::start(trial, serve).read(READ_THE_CODE)?;
         serves_polite_clients(trial, serve).read(READ_THE_CODE)?;
         for rude in RUDE {
             survives(trial, serve, &rude).read(BAD_MANNERS)?;
         }
+        closes_each(trial, serve).read(READ_THE_CODE)?;
         serves_so_many(trial, serve).read(READ_THE_CODE)?;
+        accept.notes_its_pace();
         queue.go_on_in_order(trial).read(ONE_AT_A_TIME)?;
         survives_resets_in_the_queue(trial, serve).read(ONE_AT_A_TIME)?;
         accept.ends_well(trial).breaks(ACCEPT).read(READ_THE_CODE)
@@ -125,10 +127,11 @@ fn finished(end: &End, bytes: u64, what: &str) -> Step {
 
 fn serves_polite_clients(trial: &Trial, serve: Serve) -> Step {
     const CLIENTS: usize = 20;
+    const TIMED: usize = 8;
     let (addr, attempt) = start(trial, serve, CLIENTS + 4)?;
-    let (since, limit) = (Instant::now(), trial.limit(Duration::from_secs(2)));
+    let (since, limit) = (Instant::now(), trial.limit(Duration::from_millis(750)));
     for number in 1..=CLIENTS {
-        if limit.passed(since) {
+        if number <= TIMED && limit.passed(since) {
             let what = format!("{number} clients, two questions each, took {limit}");
             return Err(Fault::new(what)
                 .late()
@@ -301,7 +304,7 @@ fn survives_at(
             Err(fault.cause(cause).breaks(GONE))
         }
         (HAS_FINISHED, _) => finished(end, 0, what),
-        (_, End::Gone(error)) if !is_reset(error.kind()) => {
+        (_, End::Gone(error)) if !is_reset(error) => {
             let fault = Fault::new(format!("{what}: expected Gone of a reset, got {end:?}"));
             Err(fault
                 .cause("the error is replaced by another one")
@@ -380,6 +383,31 @@ impl Queue {
     }
 }
 
+fn closes_each(trial: &Trial, serve: Serve) -> Step {
+    for rude in [false, true] {
+        let (addr, attempt) = start(trial, serve, 2)?;
+        let mut client = trial.connect(addr)?;
+        client.send(b"hello")?;
+        client.expect(b"hello", AS_IT_COMES)?;
+        let end = client.other_end();
+        match rude {
+            true => client.reset(),
+            false => drop(client),
+        }
+        let mut next = trial.connect(addr)?;
+        next.send(b"next")?;
+        next.expect(b"next", STILL).breaks(RETURNS)?;
+        if end.is_held() {
+            let what = "the next client was served, and somebody still held the stream of the \
+                client before it, or a clone of it";
+            return Err(Fault::new(what).cause(KEPT).breaks(CLOSES));
+        }
+        finish(trial, next, addr)?;
+        attempt.result().breaks(RETURNS)?;
+    }
+    Ok(())
+}
+
 fn serves_so_many(trial: &Trial, serve: Serve) -> Step {
     let (addr, attempt) = start(trial, serve, 0)?;
     let what = "the number of clients was 0, and one waited in the queue";
@@ -394,7 +422,17 @@ fn serves_so_many(trial: &Trial, serve: Serve) -> Step {
         let cause = "a client is accepted before the number is looked at";
         return Err(Fault::new(what).cause(cause).breaks(RETURNS));
     }
-    Ok(())
+
+    // More than two bytes can count. It goes on for as long as the tests do.
+    let (addr, _endless) = start(trial, serve, 1 << 16)?;
+    let served = trial.connect(addr).and_then(|mut client| {
+        client.send(b"hello")?;
+        client.expect(b"hello", STILL)
+    });
+    served
+        .when("the number of clients was 65536")
+        .cause("the number overflows or is made smaller")
+        .breaks(RETURNS)
 }
 
 #[cfg(target_os = "linux")]
@@ -433,6 +471,8 @@ struct Failing {
     accept: FailingAccept,
     attempt: ServeAttempt,
     since: Instant,
+    /// How often it had paused when so much of the time was over.
+    early: Option<(u64, Duration)>,
 }
 
 #[cfg(target_os = "linux")]
@@ -449,7 +489,17 @@ impl Failing {
             accept,
             attempt,
             since,
+            early: None,
         })
+    }
+
+    fn notes_its_pace(&mut self) {
+        let soon = Duration::from_millis(350);
+        thread::sleep(soon.saturating_sub(self.since.elapsed())); // for so long it fails at least
+        self.early = self
+            .attempt
+            .pauses()
+            .map(|pauses| (pauses, self.since.elapsed()));
     }
 
     fn ends_well(self, trial: &Trial) -> Step {
@@ -475,6 +525,16 @@ impl Failing {
             return Err(
                 Fault::new(what).cause("the pause is much shorter than a tenth of a second")
             );
+        }
+        if let Some((before, time)) = self.early {
+            let early = before as f64 / time.as_secs_f64();
+            let later = self.since.elapsed().saturating_sub(time);
+            let late = pauses.saturating_sub(before) as f64 / later.as_secs_f64();
+            if late * 2.5 < early {
+                let what =
+                    format!("{WHAT}: you paused {early:.0} times a second, and later {late:.1}");
+                return Err(Fault::new(what).late().cause(LONGER));
+            }
         }
         #[cfg(target_os = "linux")]
         self.fails_otherwise(WHAT)?;

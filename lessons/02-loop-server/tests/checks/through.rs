@@ -8,7 +8,7 @@ use std::time::Duration;
 use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check};
 
 use super::BOTH_WAIT;
-use super::load::{Load, PIECE};
+use super::load::{Load, PIECE, Said};
 
 pub type Through =
     fn(TcpStream, &mut (dyn Read + Send), &mut (dyn Write + Send)) -> io::Result<u64>;
@@ -307,8 +307,12 @@ fn uses_no_processor(trial: &Trial, function: Through) -> Step {
 /// The error's own text, or any.
 fn failed(attempt: &LoadAttempt, what: &str, message: Option<&str>) -> Step {
     let returned = attempt.result().when(what);
+    let is_the_same = |error: &io::Error, message: &str| {
+        let inner = error.get_ref().and_then(|e| e.downcast_ref::<Said>());
+        inner.is_some_and(|said| said.0 == message)
+    };
     match (returned?, message) {
-        (Err(error), Some(message)) if error.to_string() == message => Ok(()),
+        (Err(error), Some(message)) if is_the_same(&error, message) => Ok(()),
         (Err(error), None) if error.kind() != ErrorKind::Other => Ok(()),
         (Ok(n), _) => Err(
             Fault::new(format!("{what}, and you returned Ok({n})")).cause(match message {
@@ -319,7 +323,7 @@ fn failed(attempt: &LoadAttempt, what: &str, message: Option<&str>) -> Step {
             }),
         ),
         (Err(error), _) => Err(
-            Fault::new(format!("{what}, and you returned Err of '{error}'")).cause(
+            Fault::new(format!("{what}, and you returned Err of {error:?}")).cause(
                 "the error is replaced: by one of your own, or by what it caused in the other \
                 direction",
             ),

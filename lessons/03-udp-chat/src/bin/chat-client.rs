@@ -60,7 +60,6 @@ fn run(args: Args) -> Result<(), Failure> {
 
 /// Writes to one contact until `q`. Says whether there may be more input.
 fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
-    let mut open = None; // the socket of the last text, if that was answered
     let mut buffer = [0; MAX_TEXT + 1]; // what fills it was longer than a text may be
     while let Some(text) = ask_text("> ")? {
         if text == "q" {
@@ -76,20 +75,8 @@ fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
                 continue;
             }
         };
-        let socket = match open.take().map_or_else(|| socket_for(addr), Ok) {
-            Ok(socket) => socket,
-            Err(error) => {
-                Failure::unreachable(addr, "chat-server", error).print();
-                continue;
-            }
-        };
-        match exchange(&socket, datagram, &mut buffer, timeout) {
-            Ok(Some((n, sender))) => {
-                show(sender, &buffer[..n]);
-                open = Some(socket); // for the next text
-            }
-            // The socket is dropped here, and its port with it: an answer that comes after all
-            // finds nobody, and cannot be taken for the answer to the next text.
+        match exchange(addr, datagram, &mut buffer, timeout) {
+            Ok(Some((n, sender))) => show(sender, &buffer[..n]),
             Ok(None) => Failure::unanswered(addr, timeout).print(),
             Err(error) => Failure::unreachable(addr, "chat-server", error).print(),
         }
@@ -100,35 +87,25 @@ fn talk(addr: &Addr, timeout: Duration) -> Result<bool, Failure> {
 /// Sends a text and waits for its answer: how long it is and who sent it, or `None` if the time
 /// has passed.
 fn exchange(
-    socket: &UdpSocket,
+    addr: &Addr,
     datagram: &[u8],
     buffer: &mut [u8],
     timeout: Duration,
 ) -> io::Result<Option<(usize, SocketAddr)>> {
-    drain(socket, buffer)?;
+    // Each text has a socket of its own, and so a port of its own. It is given up with the text: an
+    // answer that comes later, or twice, finds nobody, and cannot be taken for the next answer.
+    let socket = socket_for(addr)?;
     socket.send(datagram)?;
-    receive(socket, buffer, Instant::now() + timeout)
+    receive(&socket, buffer, Instant::now() + timeout)
 }
 
-/// Shows what is here already. It cannot answer a text that has not been sent yet: it is a second
-/// answer to an earlier one, or the same one twice, for UDP is free to deliver a datagram again.
-fn drain(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<()> {
-    let contact = socket.peer_addr()?;
-    socket.set_nonblocking(true)?;
-    while let Ok((n, sender)) = socket.recv_from(buffer) {
-        if sender == contact {
-            show(sender, &buffer[..n]); // anybody else was quicker than our `connect`
-        }
-    }
-    socket.set_nonblocking(false)
-}
-
-/// Waits for a datagram, until the deadline at the latest.
+/// Waits for a datagram of the contact, until the deadline at the latest.
 fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
     deadline: Instant,
 ) -> io::Result<Option<(usize, SocketAddr)>> {
+    let contact = socket.peer_addr()?;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -136,7 +113,8 @@ fn receive(
         }
         socket.set_read_timeout(Some(left))?;
         match socket.recv_from(buffer) {
-            Ok(received) => return Ok(Some(received)),
+            Ok((n, sender)) if sender == contact => return Ok(Some((n, sender))),
+            Ok(_) => {} // a stranger who was quicker than our `connect`
             // The time has passed (Unix says WouldBlock, Windows TimedOut), or a signal woke us:
             // the clock decides.
             Err(e) if matches!(e.kind(), WouldBlock | TimedOut | Interrupted) => {}

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use course::exercise::{
-    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, around, check,
+    Attempt, Correspondent, Explain, Fault, Step, Trial, Verdict, around, check, own_address,
 };
 
 use super::{PREDICT, READ_THE_CODE, SHORT_BUFFER, SPINNING, SPINS};
@@ -31,12 +31,14 @@ pub fn answer(answer: Answer) -> Verdict {
         answers_each_sender(trial, answer).read(TWO_PEOPLE)?;
         answers_the_empty_datagram(trial, answer).read(PREDICT)?;
         answers_every_length(trial, answer).read(SHORT_BUFFER)?;
-        answers_at_once(trial, answer).read(READ_THE_CODE)?;
         goes_on_after_errors(trial, answer).read(NOBODY)?;
+        answers_ipv6(trial, answer).read(TWO_PEOPLE)?;
         answers_so_many(trial, answer).read(READ_THE_CODE)
     })
 }
 
+const LATER: &str = "the answers are kept until more datagrams have come, or only one datagram is \
+    answered";
 const BACK: &str = "each datagram should go back to its sender as it is";
 
 /// Starts the function; it should return when it has answered so many datagrams.
@@ -59,8 +61,6 @@ fn asks(asker: &mut Correspondent, text: &[u8], addr: SocketAddr) -> Step {
 }
 
 fn answers_each_sender(trial: &Trial, answer: Answer) -> Step {
-    const LATER: &str = "the answers are kept until more datagrams have come, or only one \
-        datagram is answered";
     const FIXED: &str = "the answer goes to a fixed address, such as that of the first sender, \
         and not to the address that recv_from gave with this datagram";
     const CONNECTED: &str = "what this sender writes does not arrive, because the socket was \
@@ -87,6 +87,8 @@ fn answers_each_sender(trial: &Trial, answer: Answer) -> Step {
             fault.cause(LATER).breaks(AT_ONCE)
         });
     }
+    // Before more datagrams wait for a function that is slow.
+    answers_at_once(trial, answer).read(READ_THE_CODE)?;
     for (text, bobs) in [
         (b"and I am bob".as_slice(), true),
         (b"alice again\n", false),
@@ -162,14 +164,20 @@ fn answers_each_sender(trial: &Trial, answer: Answer) -> Step {
 
 fn answers_the_empty_datagram(trial: &Trial, answer: Answer) -> Step {
     const END: &str = "a length of 0 is taken for the end, or for nothing";
-    let (addr, attempt) = start(trial, answer, 3)?;
+    const TWICE: &str = "a datagram with the same bytes as the one before is not answered";
+    let (addr, attempt) = start(trial, answer, 4)?;
     let mut alice = trial.correspondent()?;
-    for text in [b"".as_slice(), b"still there?", b""] {
-        asks(&mut alice, text, addr).cause(END).breaks(LENGTHS)?;
+    for (text, cause, sentence) in [
+        (b"".as_slice(), END, LENGTHS),
+        (b"still there?", END, LENGTHS),
+        (b"still there?", TWICE, SAME),
+        (b"", END, LENGTHS),
+    ] {
+        asks(&mut alice, text, addr).cause(cause).breaks(sentence)?;
     }
     attempt
         .result()
-        .when("3 datagrams were answered, two of them empty")
+        .when("4 datagrams were answered, two of them empty")
         .cause("the empty datagram is not counted")
         .breaks(LENGTHS)
 }
@@ -202,12 +210,20 @@ fn answers_every_length(trial: &Trial, answer: Answer) -> Step {
 
 fn answers_at_once(trial: &Trial, answer: Answer) -> Step {
     const ROUNDS: usize = 20;
-    let limit = trial.limit(Duration::from_secs(1));
+    let limit = trial.limit(Duration::from_millis(750));
     let (addr, attempt) = start(trial, answer, ROUNDS)?;
     let mut alice = trial.correspondent()?;
     let since = Instant::now();
     for round in 1..=ROUNDS {
-        asks(&mut alice, b"now?", addr).breaks(AT_ONCE)?;
+        asks(&mut alice, format!("now, {round}?").as_bytes(), addr).map_err(|fault| {
+            if fault.to_string().contains("differs") {
+                return fault.cause("a datagram is answered twice").breaks(SAME);
+            }
+            fault.cause(LATER).breaks(match attempt.has_ended() {
+                true => RETURNS,
+                false => AT_ONCE,
+            })
+        })?;
         if limit.passed(since) {
             let what = format!("{round} datagrams, each after the last answer, took {limit}");
             return Err(Fault::new(what)
@@ -228,7 +244,8 @@ fn goes_on_after_errors(trial: &Trial, answer: Answer) -> Step {
     // may do otherwise is not asked here.
     let (socket, addr) = trial.socket()?;
     for number in 0..3 {
-        let mut gone = trial.correspondent()?;
+        // The late answer must not come to another check, which was given this port meanwhile.
+        let mut gone = trial.correspondent_at(own_address(), 0)?;
         gone.send_to(format!("I leave, {number}").as_bytes(), addr)?;
     }
     let _ = socket.set_read_timeout(Some(Duration::from_millis(1)));
@@ -313,9 +330,29 @@ fn answers_so_many(trial: &Trial, answer: Answer) -> Step {
     alice.expect_nothing(what).cause(cause).breaks(RETURNS)?;
 
     // It goes on for as long as the tests do.
-    let (addr, _endless) = start(trial, answer, usize::MAX)?;
+    for datagrams in [usize::MAX, 1 << 16, (u32::MAX as usize).saturating_add(1)] {
+        let (addr, _endless) = start(trial, answer, datagrams)?;
+        asks(&mut alice, b"hello", addr)
+            .when(&format!("the number of datagrams was {datagrams}"))
+            .cause(
+                "memory is set aside for all of them, or the number overflows or is made smaller",
+            )
+            .breaks(RETURNS)?;
+    }
+    Ok(())
+}
+
+fn answers_ipv6(trial: &Trial, answer: Answer) -> Step {
+    let Ok(socket) = UdpSocket::bind("[::1]:0") else {
+        return Ok(()); // this machine has no IPv6
+    };
+    let addr = socket.local_addr();
+    let addr = addr.map_err(|e| Fault::new(format!("the check has no address: {e}")))?;
+    let mut alice = trial.correspondent_at(addr.ip(), 0)?;
+    let attempt = trial.start(move || answer(&socket, 1));
     asks(&mut alice, b"hello", addr)
-        .when("the number of datagrams was usize::MAX")
-        .cause("memory is set aside for all of them, or the number overflows")
-        .breaks(RETURNS)
+        .when("both were at [::1]")
+        .cause("only a sender with an IPv4 address is answered")
+        .breaks(ADDRESS)?;
+    attempt.result().breaks(RETURNS)
 }

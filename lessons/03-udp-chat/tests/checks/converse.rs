@@ -248,10 +248,13 @@ fn asks_one_after_another(trial: &Trial, converse: Converse) -> Step {
         .breaks(LENGTHS)
         .read(PREDICT)?;
     match &came[2] {
-        Reply::Failed(error) if error.kind() != ErrorKind::Other => {}
+        Reply::Failed(error) if error.raw_os_error().is_some() => {}
         other => {
             let got = name(other);
-            let what = format!("a text of 65508 bytes cannot be sent: expected Failed, got {got}");
+            let what = format!(
+                "a text of 65508 bytes cannot be sent: expected Failed with the system's error, got \
+                 {got}"
+            );
             return Err(Fault::new(what)
                 .cause("what send fails with is dropped, or replaced")
                 .breaks(FAILED)
@@ -327,13 +330,16 @@ fn waits_no_longer(trial: &Trial, converse: Converse) -> Step {
 fn hears_that_nobody_is_there(trial: &Trial, converse: Converse) -> Step {
     const WHAT: &str = "nobody was at that address, and the timeout was an hour";
     let nobody = Reserved::new().map_err(|e| Fault::new(format!("no port for the check: {e}")))?;
-    let attempt = begin(trial, converse, nobody.addr(), &[b"one", b"two"], AMPLE);
+    let too_long = vec![b'x'; 65_508];
+    let texts = [b"one".as_slice(), b"two", &too_long];
+    let attempt = begin(trial, converse, nobody.addr(), &texts, AMPLE);
     let came = attempt
         .result()
         .when(WHAT)
         .cause("the socket is not connected, so that nobody tells it; or it goes on waiting")
         .breaks(NOBODY_THERE)?;
-    for (number, reply) in (1..).zip(&replies(came, 2)?) {
+    let came = replies(came, 3)?;
+    for (number, reply) in (1..).zip(&came[..2]) {
         if !matches!(reply, Reply::NobodyThere) {
             let reply = name(reply);
             let what = format!("{WHAT}: expected NobodyThere, got {reply} for text {number} of 2");
@@ -342,6 +348,13 @@ fn hears_that_nobody_is_there(trial: &Trial, converse: Converse) -> Step {
                 .breaks(NOBODY_THERE)
                 .read(UDP_ERRORS));
         }
+    }
+    if !matches!(came[2], Reply::Failed(_)) {
+        let got = name(&came[2]);
+        let what = "nobody was at that address, and a third text was too long to be sent";
+        return Err(Fault::new(format!("{what}: expected Failed, got {got}"))
+            .cause("after NobodyThere no further text is sent")
+            .breaks(RETURNS));
     }
     Ok(())
 }

@@ -339,7 +339,7 @@ fn keeps_strangers_out(trial: &Trial, watch: Watch) -> Step {
 }
 
 /// What the friend writes, what shows, and what is wrong if something else does.
-const TEXTS: [(&[u8], &str, &str, &str); 13] = [
+const TEXTS: [(&[u8], &str, &str, &str); 14] = [
     (
         "世界, é, 👩\u{200d}🔬, 'single' and \"double\" \\ back".as_bytes(),
         "世界, é, 👩\u{200d}🔬, 'single' and \"double\" \\ back",
@@ -414,6 +414,12 @@ const TEXTS: [(&[u8], &str, &str, &str); 13] = [
         b"q\n",
         "q\\u{a}",
         "the text is trimmed before it is compared with 'q'",
+        Q,
+    ),
+    (
+        b"q\0",
+        "q\\u{0}",
+        "something else than the one byte q is taken for the end",
         Q,
     ),
 ];

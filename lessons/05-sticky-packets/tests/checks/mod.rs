@@ -434,9 +434,10 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
             attempt,
         } = start_asking(trial, ask_all, &questions)?;
         for (number, (question, answer)) in questions.iter().zip(&answers).enumerate() {
-            wait_for_question(&server, &attempt)?;
-            expect_question(&mut server, question, number)?;
-            pace.restart();
+            let asked = wait_for_question(trial, &server, &attempt)
+                .and_then(|()| expect_question(&mut server, question, number));
+            pace.restart(); // the wait is no part of the rhythm
+            asked?;
             let answer = framed(answer);
             let cuts: Vec<usize> = [0, 1, 3, answer.len() - 1, answer.len()].into();
             let mut from = 0;
@@ -475,9 +476,9 @@ fn asks_one_by_one(trial: &Trial, ask_all: AskAll) -> Step {
 
 /// Waits until something comes, or the function has returned instead. The check has a clone of its
 /// socket, so the connection does not show that.
-fn wait_for_question<T>(server: &Peer, attempt: &Attempt<T>) -> Step {
+fn wait_for_question<T>(trial: &Trial, server: &Peer, attempt: &Attempt<T>) -> Step {
     let since = Instant::now();
-    while cfg!(unix) && unread(server.stream()) == 0 && since.elapsed() < WAIT {
+    while cfg!(unix) && unread(server.stream()) == 0 && since.elapsed() < trial.patience() {
         let returned = attempt.still_runs();
         if unread(server.stream()) == 0 {
             returned

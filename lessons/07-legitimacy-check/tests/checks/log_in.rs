@@ -5,11 +5,13 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check, compare, show};
+use course::exercise::{
+    Attempt, Explain, Fault, Pace, Peer, Step, Trial, Verdict, check, compare, show,
+};
 use legitimacy_check::{ANSWER_LEN, DEFAULT_KEY, Key, NONCE_LEN, WELCOME};
 use md5::{Digest, Md5};
 
-use super::{PREDICT, READ_THE_CODE, THE_IDEA, take, take_up_to};
+use super::{PREDICT, READ_THE_CODE, THE_IDEA, rest, take, take_up_to};
 
 pub type LogIn = fn(TcpStream, &[u8]) -> io::Result<bool>;
 
@@ -321,7 +323,13 @@ fn understands_the_reply(trial: &Trial, log_in: LogIn) -> Step {
         .breaks("When the server then closes without a word")?;
 
     trial.at_pace(ALLOWED, |pace| {
-        let (mut server, attempt) = asked(trial, log_in)?;
+        let (mut server, stream) = trial.pair()?;
+        let ours = |e| Fault::new(format!("the check could not clone its socket: {e}"));
+        let theirs = stream.try_clone().map_err(ours)?;
+        let attempt = trial.start(move || log_in(stream, b"key"));
+        server.send(&[7; NONCE_LEN])?;
+        take(&mut server, ANSWER_LEN, "the answer").breaks(ANSWER)?;
+        pace.restart();
         for (part, what, cause) in [
             (&WELCOME[..0], "the server thought about it", ONE_READ),
             (&WELCOME[..3], "3 bytes of the welcome had come", ONE_READ),
@@ -345,10 +353,31 @@ fn understands_the_reply(trial: &Trial, log_in: LogIn) -> Step {
                 .when(what)
                 .breaks(REPLY_PIECES)
                 .cause(cause)?;
+            let is_pause = part.is_empty() || part.ends_with(b"\n");
+            if is_pause && let Ok(Some(timeout)) = theirs.read_timeout() {
+                outlasts(&attempt, timeout, what, pace)?;
+            }
         }
         server.half_close()?;
         accepted(&attempt, true, "the server took its time", ONE_READ).breaks(REPLY_PIECES)
     })
+}
+
+/// The function waits with a timeout, which may be how it waits, again and again.
+fn outlasts(attempt: &LogInAttempt, timeout: Duration, what: &str, pace: &mut Pace) -> Step {
+    const LONGEST: Duration = Duration::from_millis(5500);
+    rest(pace, (timeout + Duration::from_millis(250)).min(LONGEST)); // the pace of the server
+    attempt
+        .still_runs()
+        .when(&format!(
+            "{what}, and you waited for more with a timeout of {} s",
+            timeout.as_secs_f64()
+        ))
+        .breaks(REPLY_PIECES)
+        .cause(
+            "the timeout is taken for the end, or for a failure: the server may take as long as it \
+             likes, and the welcome is whole when read returns 0",
+        )
 }
 
 fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
@@ -428,7 +457,11 @@ fn trusts_no_server(trial: &Trial, log_in: LogIn) -> Step {
     let (mut server, attempt) = asked(trial, log_in)?;
     server.send(&WELCOME[..4])?;
     server.reset();
-    is_reset(&attempt, "the second half of its welcome")
+    is_reset(&attempt, "the second half of its welcome")?;
+    let (mut server, attempt) = asked(trial, log_in)?;
+    server.send(WELCOME)?;
+    server.reset();
+    is_reset(&attempt, "an end behind its welcome")
 }
 
 /// The function tells that the connection was reset.
@@ -474,8 +507,8 @@ fn failed(
     sentence: &'static str,
     cause: &str,
 ) -> Step {
-    const WAITS: &str = "read_to_end without take waits for the end of a reply that may have none, \
-        and keeps as much of it as the server likes to send";
+    const WAITS: &str = "it waits for the end of a reply that may have none: read_to_end without take, \
+        or with a take of more than nine bytes; the ninth is one too many already";
     match attempt.result().when(what).breaks(ENDLESS).cause(WAITS)? {
         Err(error) if error.kind() == kind => Ok(()),
         other => Err(Fault::new(format!(

@@ -27,6 +27,9 @@ const AMPLE: Duration = Duration::from_secs(3600);
 /// The limit for those who must not wait longer, where only its end matters.
 const SHORT: Duration = Duration::from_millis(100);
 
+/// The shortest limit that there is.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// When it must be over at the latest.
 const AT_THE_LATEST: Duration = Duration::from_secs(1);
 
@@ -40,7 +43,8 @@ const SLOWLY: Duration = Duration::from_millis(300);
 const PACE: Duration = Duration::from_millis(140);
 
 const TIMEOUT_KIND: &str = "a timeout of a socket is WouldBlock on Unix and TimedOut on Windows; \
-    and set_read_timeout refuses a time of zero (InvalidInput)";
+    and set_read_timeout refuses a time of zero (InvalidInput), which is what is left of a time that \
+    is rounded or over";
 const NO_TIMEOUT: &str = "there is no timeout at all, or the clock is looked at only when everything \
     has come";
 const PER_READ: &str = "every read, or every message, gets the whole time anew: a timeout for each \

@@ -12,8 +12,8 @@ use legitimacy_check::{ANSWER_LEN, NONCE_LEN, WELCOME};
 use super::watch::Watched;
 use super::{
     A_DEADLINE, AMPLE, AT_THE_LATEST, GAP, NO_TIMEOUT, PACE, PER_READ, PREDICT, PREDICTABLE,
-    READ_THE_CODE, REPLAY, SHORT, SLOWLY, THE_COMPARISON, closes_by, has_closed, look_random, rest,
-    take, timed_out,
+    READ_THE_CODE, REPLAY, SHORT, SHORTEST, SLOWLY, THE_COMPARISON, closes_by, has_closed,
+    look_random, rest, take, timed_out,
 };
 
 /// One side.
@@ -60,6 +60,7 @@ pub fn mutual(sides: Mutual) -> Verdict {
             key: Arc::new(Watched::new()),
         };
         let record = honest_talks(&stage).read(READ_THE_CODE)?;
+        two_talk_at_once(&stage).read(READ_THE_CODE)?;
         refuse_strangers(&stage)?;
         refuse_reflections(&stage).read(REFLECTION)?;
         refuse_replays(&stage, &record).read(REPLAY)?;
@@ -304,6 +305,44 @@ fn honest_talk(stage: &Stage, gap: Option<Duration>) -> Step<Record> {
         server_nonce,
         client_proof,
     })
+}
+
+/// Two honest conversations, each step of one between two steps of the other.
+fn two_talk_at_once(stage: &Stage) -> Step {
+    const SHARED: &str = "something of one conversation is used in another: a nonce or a message in a \
+        static or behind the key, and not in the function's own variables";
+    let what = "two honest clients talked to your server at the same time";
+    let step = || {
+        let (mut one, one_attempt, one_nonce) = stage.client()?;
+        let (mut two, two_attempt, two_nonce) = stage.client()?;
+        let (mut server, server_attempt, proof, question) = stage.ask_server(&one_nonce)?;
+        let (mut other, other_attempt, other_proof, other_question) =
+            stage.ask_server(&two_nonce)?;
+        one.send(&[proof, question].concat())?;
+        two.send(&[other_proof, other_question].concat())?;
+        let proofs = (proof_of_client(&mut one)?, proof_of_client(&mut two)?);
+        server.send(&proofs.0)?;
+        other.send(&proofs.1)?;
+        for (server, client) in [(&mut server, &mut one), (&mut other, &mut two)] {
+            server.expect(WELCOME, "4, your server should say welcome")?;
+            client.send(WELCOME)?;
+            client.half_close()?;
+        }
+        for (side, attempt) in [
+            (CLIENT, one_attempt),
+            (CLIENT, two_attempt),
+            (SERVER, server_attempt),
+            (SERVER, other_attempt),
+        ] {
+            let result = attempt.result()?;
+            result.map_err(|e| {
+                Fault::new(format!("all were honest, but {side} returned Err({e:?})"))
+            })?;
+        }
+        Ok(())
+    };
+    // The steps name sentences of their own, which are not at issue here.
+    step().map_err(|fault: Fault| fault.when(what).breaks(OK).cause(SHARED))
 }
 
 /// Strangers who know nothing, and some who leave.
@@ -718,6 +757,8 @@ fn keep_the_deadline(stage: &Stage) -> Step {
             .cause(NO_TIMEOUT));
         }
         timed_out(what, SHORT, &attempt.result()?).breaks(TIMED_OUT)?;
+        let (_peer, attempt) = stage.start(side, SHORTEST)?;
+        timed_out(what, SHORTEST, &attempt.result().breaks(IN_TIME)?).breaks(TIMED_OUT)?;
     }
     stage.trial.at_pace(PACE, |pace| slow_ones(stage, pace))?;
     stage.trial.at_pace(PACE, |pace| late_ones(stage, pace))

@@ -13,8 +13,8 @@ use legitimacy_check::{ANSWER_LEN, Key, NONCE_LEN, WELCOME};
 use super::watch::Watched;
 use super::{
     A_DEADLINE, AMPLE, AT_THE_LATEST, GAP, NO_TIMEOUT, PACE, PER_READ, PREDICTABLE, READ_THE_CODE,
-    REPLAY, SHORT, SLOWLY, THE_COMPARISON, closes_by, has_closed, look_random, rest, take,
-    timed_out,
+    REPLAY, SHORT, SHORTEST, SLOWLY, THE_COMPARISON, closes_by, has_closed, look_random, rest,
+    take, timed_out,
 };
 
 pub type CheckClients = fn(&TcpListener, usize, &dyn Secret, Duration) -> Vec<Result<(), Refusal>>;
@@ -25,6 +25,7 @@ const FIRST: &str = "Speaks first";
 const UNGUESSABLE: &str = "The nonce comes from the system's random generator";
 const PIECES: &str = "Reads an answer of 32 bytes";
 const BEHIND: &str = "What comes behind these 32 bytes";
+const NO_MORE: &str = "When the answer is whole, nothing more";
 const ALONE: &str = "[`Secret::accepts`] alone says";
 const OTHERS: &str = "Any other 32 bytes are a wrong answer";
 const RIGHT: &str = "If the answer is right";
@@ -39,10 +40,33 @@ const GONE: &str = "In the results, [`Refusal::Gone`]";
 pub fn check_clients(check_clients: CheckClients) -> Verdict {
     check(move |trial| {
         tells_right_from_wrong(trial, check_clients).read(THE_COMPARISON)?;
+        // It takes seconds, so it waits while the other scenes are played.
+        let key = Arc::new(Watched::for_comparing_only());
+        let theirs = Arc::clone(&key);
+        let failing = trial
+            .while_accept_fails(ACCEPT, move |listener| {
+                check_clients(listener, 1, &*theirs, AMPLE)
+            })
+            .read(READ_THE_CODE)?;
         takes_one_after_another(trial, check_clients).read(READ_THE_CODE)?;
         asks_something_new(trial, check_clients).read(REPLAY)?;
-        survives_a_failing_accept(trial, check_clients).read(READ_THE_CODE)?;
-        keeps_the_deadline(trial, check_clients).read(A_DEADLINE)
+        keeps_the_deadline(trial, check_clients).read(A_DEADLINE)?;
+        let enter = |addr| {
+            let mut client = trial.connect(addr)?;
+            let nonce = take(&mut client, NONCE_LEN, "the nonce of the next client")?;
+            client.send(&key.key.answer(&nonce))?;
+            client.expect(WELCOME, "an ordinary client should be welcomed")
+        };
+        let attempt = failing.ends(trial, enter).read(READ_THE_CODE)?;
+        let results = attempt.result().breaks(RESULTS).read(READ_THE_CODE)?;
+        let what = "accept had failed for a while, then a client came";
+        match &results[..] {
+            [result] => Expected::Right.is(result, what).read(READ_THE_CODE),
+            _ => Err(Fault::new(format!("{what}: you returned {results:?}"))
+                .breaks(ACCEPT)
+                .cause("a failed accept is taken for a client")
+                .read(READ_THE_CODE)),
+        }
     })
 }
 
@@ -52,7 +76,6 @@ struct Asking<'a> {
     addr: SocketAddr,
     key: Arc<Watched>,
     attempt: Attempt<Vec<Result<(), Refusal>>>,
-    listener: TcpListener,
 }
 
 impl<'a> Asking<'a> {
@@ -63,27 +86,14 @@ impl<'a> Asking<'a> {
         limit: Duration,
     ) -> Step<Asking<'a>> {
         let (listener, addr) = trial.listen()?;
-        Asking::start_at(trial, function, clients, limit, listener, addr)
-    }
-
-    fn start_at(
-        trial: &'a Trial,
-        function: CheckClients,
-        clients: usize,
-        limit: Duration,
-        listener: TcpListener,
-        addr: SocketAddr,
-    ) -> Step<Asking<'a>> {
         let key = Arc::new(Watched::for_comparing_only());
-        let (theirs, to_switch) = (Arc::clone(&key), listener.try_clone());
+        let theirs = Arc::clone(&key);
         let attempt = trial.start(move || function(&listener, clients, &*theirs, limit));
         Ok(Asking {
             trial,
             addr,
             key,
             attempt,
-            listener: to_switch
-                .map_err(|e| Fault::new(format!("the check could not clone its listener: {e}")))?,
         })
     }
 
@@ -292,9 +302,11 @@ fn tells_right_from_wrong(trial: &Trial, function: CheckClients) -> Step {
     let clients = CLIENTS.len() + LEAVERS + 1;
     let server = Asking::start(trial, function, clients, AMPLE)?;
     let mut after = FIRST_CLIENT;
+    let mut all = Stay::default();
     for client in CLIENTS {
-        let (peer, nonce) = server.client(after)?;
-        meet(&server, client, peer, &nonce)?;
+        let (mut peer, nonce) = all.next(&server, after)?;
+        meet(&server, client, &mut peer, &nonce)?;
+        all.peers.push(peer);
         after = client.what;
     }
     // Two that leave without a word, then an ordinary one.
@@ -361,8 +373,51 @@ fn tells_right_from_wrong(trial: &Trial, function: CheckClients) -> Step {
     .cause("there is a result where there was no client")
 }
 
+/// Clients that stay connected when all has been said.
+#[derive(Default)]
+struct Stay {
+    peers: Vec<Peer>,
+    /// Whether any client was asked in time. A busy machine makes one late, not each.
+    in_time: bool,
+    late: usize,
+}
+
+impl Stay {
+    /// The next client, while all who came before it are still connected.
+    fn next(&mut self, server: &Asking, after: &str) -> Step<(Peer, Vec<u8>)> {
+        const LATE: usize = 3;
+        let (limit, since) = (server.trial.limit(Duration::from_secs(1)), Instant::now());
+        let next = server.client(after);
+        if self.peers.is_empty() {
+            return next;
+        }
+        if next.is_ok() {
+            self.in_time |= !limit.passed(since);
+            self.late += 1;
+            if self.in_time || self.late < LATE {
+                return next;
+            }
+        }
+        self.peers.clear();
+        // Whoever is asked now was not asked as long as they were there.
+        match next {
+            Err(fault) if server.client(after).is_err() => Err(fault),
+            _ => Err(Fault::new(format!(
+                "{after}, and it did not close its side: the next client was asked only when it had, \
+                 or much later"
+            ))
+            .late()
+            .breaks(NO_MORE)
+            .cause(
+                "the client is waited for, though all has been said: a read until it closes, too, \
+                 with a timeout or without",
+            )),
+        }
+    }
+}
+
 /// One client's conversation, from its nonce to the end.
-fn meet(server: &Asking, client: &Client, mut peer: Peer, nonce: &[u8]) -> Step {
+fn meet(server: &Asking, client: &Client, peer: &mut Peer, nonce: &[u8]) -> Step {
     let Client {
         what,
         act,
@@ -375,7 +430,7 @@ fn meet(server: &Asking, client: &Client, mut peer: Peer, nonce: &[u8]) -> Step 
     } else {
         (NOTHING, RIGHT_ONLY)
     };
-    act(&mut peer, &server.key.key, nonce)
+    act(peer, &server.key.key, nonce)
         .when(what)
         .breaks(sentence)
         .cause(cause)?;
@@ -383,7 +438,15 @@ fn meet(server: &Asking, client: &Client, mut peer: Peer, nonce: &[u8]) -> Step 
         .read_to_end(100)
         .when(what)
         .breaks(ONE_BY_ONE)
-        .cause("the connection is kept, or the end of the answer is not seen")?;
+        .map_err(|fault| {
+            let broken = fault.to_string().contains("reading your answer failed");
+            fault.cause(if broken {
+                "the connection is not closed but broken off: with SO_LINGER of 0, or before all \
+                 that came was read"
+            } else {
+                "the connection is kept, or the end of the answer is not seen"
+            })
+        })?;
     server.key.was_not_computed(nonce, what).breaks(ALONE)?;
     if right && came != WELCOME {
         return Err(Fault::new(format!(
@@ -458,6 +521,15 @@ fn asks_something_new(trial: &Trial, function: CheckClients) -> Step {
     const CLIENTS: usize = 140;
     const OLD: &str = "the nonce is not new for each client, or older ones are accepted, too";
     let server = Asking::start(trial, function, CLIENTS, AMPLE)?;
+    // The first nonce of each call is another one, too.
+    let mut firsts = Vec::new();
+    for _ in 0..3 {
+        firsts.push(
+            Asking::start(trial, function, 1, AMPLE)?
+                .client(FIRST_CLIENT)?
+                .1,
+        );
+    }
     let mut nonces: Vec<Vec<u8>> = Vec::new();
     let mut after = FIRST_CLIENT;
     for number in 0..CLIENTS {
@@ -500,8 +572,14 @@ fn asks_something_new(trial: &Trial, function: CheckClients) -> Step {
         }
         nonces.push(nonce);
     }
-    look_random(&nonces)
-        .map_err(|how| Fault::new(format!("of {CLIENTS} nonces: {how}")).cause(PREDICTABLE))
+    firsts.extend(nonces);
+    look_random(&firsts)
+        .map_err(|how| {
+            Fault::new(format!(
+                "of {CLIENTS} nonces and the first ones of three other calls: {how}"
+            ))
+            .cause(PREDICTABLE)
+        })
         .breaks(UNGUESSABLE)?;
     let results = server.results(CLIENTS)?;
     for (number, result) in results.iter().enumerate() {
@@ -538,32 +616,6 @@ fn counted_up(last: &[u8], next: &[u8]) -> Vec<Vec<u8>> {
     ]
 }
 
-fn survives_a_failing_accept(trial: &Trial, function: CheckClients) -> Step {
-    const WHAT: &str = "accept failed again and again (the check made it fail for 0.3 s)";
-    let ours = |e| Fault::new(format!("the check could not make accept fail: {e}"));
-    let (listener, addr) = trial.listen()?;
-    // A non-blocking listener to which nobody connects: each accept fails with WouldBlock.
-    listener.set_nonblocking(true).map_err(ours)?;
-    let server = Asking::start_at(trial, function, 1, AMPLE, listener, addr)?;
-    let idle = server.attempt.expect_idle(Duration::from_millis(300));
-    server
-        .attempt
-        .still_runs()
-        .when(WHAT)
-        .breaks(ACCEPT)
-        .cause("a failed accept is taken for a client, or ends the connection loop")?;
-    idle.when(WHAT)
-        .breaks(ACCEPT)
-        .cause("no pause before the next accept: the loop spins")?;
-    server.listener.set_nonblocking(false).map_err(ours)?;
-    let (mut client, nonce) = server
-        .client("accept had failed for 0.3 s, then it worked again")
-        .breaks(ACCEPT)?;
-    client.send(&server.answer(&nonce))?;
-    let results = server.results(1)?;
-    Expected::Right.is(&results[0], WHAT)
-}
-
 fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
     const SILENT: &str = "a client sent nothing";
     let server = Asking::start(trial, function, 2, SHORT)?;
@@ -580,6 +632,10 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
     }
     drop(server.client(SILENT)?);
     timed_out(SILENT, SHORT, &server.results(2)?[0]).breaks(TIMED_OUT)?;
+    // Its time may be over before it has got its nonce.
+    let server = Asking::start(trial, function, 1, SHORTEST)?;
+    let _client = trial.connect(server.addr)?;
+    timed_out(SILENT, SHORTEST, &server.results(1)?[0]).breaks(TIMED_OUT)?;
 
     trial.at_pace(PACE, |pace| {
         const SLOW: &str = "a client sent a byte every 40 ms";
@@ -630,18 +686,27 @@ fn keeps_the_deadline(trial: &Trial, function: CheckClients) -> Step {
         }
         let (mut client, nonce) = server.client("a client had been welcomed")?;
         pace.beat();
-        rest(pace, LATE); // this one answers too late
+        // Most of its answer comes in time, and the last byte too late.
         let answer = server.answer(&nonce);
-        let sent = client.send(&answer).and_then(|()| client.read_to_end(100));
+        let (most, last) = answer.split_at(ANSWER_LEN - 1);
+        rest(pace, EARLY);
+        client.send(most)?;
+        rest(pace, LATE - EARLY);
+        let sent = client.send(last).and_then(|()| client.read_to_end(100));
         pace.beat();
         if sent.is_ok_and(|reply| reply == WELCOME) {
             return Err(Fault::new(
-                "the limit was 0.6 s, and a client that answered after 0.96 s was welcomed",
+                "the limit was 0.6 s, and a client was welcomed of whose answer 31 bytes came after \
+                 0.42 s and the last one after 0.96 s",
             )
             .late()
             .breaks(IN_TIME)
-            .cause("the client is given more than `limit`"));
+            .cause(
+                "the client is given more than `limit`, or its time begins anew when a part of the \
+                 answer has come",
+            ));
         }
-        Ok(())
+        let what = "the last byte of the answer came after 0.96 s";
+        timed_out(what, LIMIT, &server.results(2)?[1]).breaks(TIMED_OUT)
     })
 }

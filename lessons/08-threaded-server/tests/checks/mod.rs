@@ -1,15 +1,18 @@
 //! What "right" means for each exercise of lesson 8: functions to which any solution is handed.
 
-mod accept;
 pub mod places;
 pub mod room;
 pub mod serve;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::panic;
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
 
 use course::exercise::{Explain, Peer, Step, TOTAL};
 use threaded_server::contract::Handler;
@@ -23,9 +26,19 @@ const ONE_CLIENT: &str = "docs/08-threaded-server.md: One client";
 const HOW_TO_STOP: &str = "docs/08-threaded-server.md: How to stop";
 const AS_SLOW: &str = "docs/08-threaded-server.md: As slow as possible";
 
-/// How many handlers are at work, and how many were at the same time at most.
+/// The handlers that are at work, and those that have ended.
 #[derive(Clone, Default)]
-struct Crowd(Arc<(AtomicUsize, AtomicUsize)>);
+struct Crowd(Arc<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    at_work: AtomicUsize,
+    /// How many were at work at the same time, at most.
+    most: AtomicUsize,
+    panics: AtomicUsize,
+    /// The threads of those that have ended: where Linux tells of them.
+    ended: Mutex<Vec<Option<PathBuf>>>,
+}
 
 impl Crowd {
     /// Greets, then sends back each line; panics at the line `boom`.
@@ -42,8 +55,10 @@ impl Crowd {
                 if line == BOOM {
                     // A panic like any other, but without the lines on stderr.
                     // What it carries is nobody's business.
-                    panic::resume_unwind(match stream.local_addr() {
-                        Ok(addr) if addr.port() % 2 == 0 => Box::new("boom"),
+                    let panics = crowd.0.panics.fetch_add(1, Ordering::SeqCst);
+                    panic::resume_unwind(match panics % 3 {
+                        0 => Box::new("boom"),
+                        1 => Box::new(String::from("boom")),
                         _ => Box::new(42),
                     });
                 }
@@ -54,13 +69,30 @@ impl Crowd {
     }
 
     fn enter(&self) -> Here {
-        let now = self.0.0.fetch_add(1, Ordering::SeqCst) + 1;
-        self.0.1.fetch_max(now, Ordering::SeqCst);
+        let now = self.0.at_work.fetch_add(1, Ordering::SeqCst) + 1;
+        self.0.most.fetch_max(now, Ordering::SeqCst);
         Here(self.clone())
     }
 
     fn most(&self) -> usize {
-        self.0.1.load(Ordering::SeqCst)
+        self.0.most.load(Ordering::SeqCst)
+    }
+
+    fn ended(&self) -> MutexGuard<'_, Vec<Option<PathBuf>>> {
+        self.0.ended.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Waits until the threads of all handlers that have ended are gone: then all has been done that
+    /// they do behind their handlers. Where they stay (they are used again), or the system does not
+    /// tell, half a second has to do.
+    fn wait_for_threads(&self) {
+        for _ in 0..50 {
+            let exists = |thread: &Option<PathBuf>| thread.as_ref().is_none_or(|t| t.exists());
+            if !self.ended().iter().any(exists) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10)); // until the next look
+        }
     }
 }
 
@@ -69,7 +101,10 @@ struct Here(Crowd);
 
 impl Drop for Here {
     fn drop(&mut self) {
-        self.0.0.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.0.at_work.fetch_sub(1, Ordering::SeqCst);
+        let thread = fs::read_link("/proc/thread-self").ok();
+        let thread = thread.map(|thread| PathBuf::from("/proc").join(thread));
+        self.0.ended().push(thread);
     }
 }
 

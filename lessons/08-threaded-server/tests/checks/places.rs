@@ -8,8 +8,7 @@ use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, chec
 use threaded_server::FULL;
 use threaded_server::contract::Handler;
 
-use super::accept::survives_failures;
-use super::{BOOM, Crowd, HELLO, KEPT, NO_PLACE, READ_THE_CODE, leave, talk};
+use super::{BOOM, COSTS, Crowd, HELLO, KEPT, NO_PLACE, READ_THE_CODE, leave, talk};
 
 pub type ServeAtMost = fn(&TcpListener, usize, usize, Handler) -> usize;
 
@@ -24,24 +23,38 @@ const COUNTS: &str = "Returns how many were turned away";
 
 /// 8.2 At most so many.
 pub fn serve_at_most(serve: ServeAtMost) -> Verdict {
+    course::allow_many_files(); // macOS allows 256
     check(move |trial| {
         // Two steps that should be one go wrong only sometimes, often in every second burst.
+        takes_no_more_than_it_may(trial, serve).read(NO_PLACE)?;
+        let handler = Crowd::default().handler();
+        let failing = trial
+            .while_accept_fails(ACCEPT, move |listener| serve(listener, 1, 1, handler))
+            .read(COSTS)?;
         let begin = Instant::now();
-        for burst in 0..MOST_BURSTS {
+        for burst in 1..MOST_BURSTS {
             takes_no_more_than_it_may(trial, serve).read(NO_PLACE)?;
             if burst >= LEAST_BURSTS && begin.elapsed() > BURSTS_FOR {
                 break; // this machine is slow; those will do
             }
         }
         gives_places_back(trial, serve).read(READ_THE_CODE)?;
+        is_free_at_the_first_try(trial, serve).read(READ_THE_CODE)?;
         stands_any_number(trial, serve).read(READ_THE_CODE)?;
-        survives_a_failing_accept(trial, serve)
+        has_many_places(trial, serve).read(READ_THE_CODE)?;
+        let enter = |addr| {
+            let mut client = trial.connect(addr)?;
+            client.expect(HELLO, "its handler should be at work at once")?;
+            leave(client, "the client")
+        };
+        let attempt = failing.ends(trial, enter).read(COSTS)?;
+        attempt.result().breaks(RETURNS).map(drop).read(COSTS)
     })
 }
 
-const MOST_BURSTS: usize = 40;
+const MOST_BURSTS: usize = 12;
 const LEAST_BURSTS: usize = 6;
-const BURSTS_FOR: Duration = Duration::from_secs(2);
+const BURSTS_FOR: Duration = Duration::from_secs(1);
 
 const PLACES: usize = 3;
 
@@ -52,7 +65,10 @@ struct Full<'a> {
     attempt: Attempt<usize>,
     crowd: Crowd,
     places: usize,
-    turned_away: usize,
+    /// Those who were told that the server is full. They stay, and say nothing.
+    turned_away: Vec<Peer>,
+    /// How many of them were told so late, one after another.
+    late: usize,
 }
 
 const NOT_TOLD: &str = "a client that finds no place is kept waiting: accept waits for a free \
@@ -60,6 +76,12 @@ const NOT_TOLD: &str = "a client that finds no place is kept waiting: accept wai
 
 const COUNTED: &str = "those who were turned away are counted as served, or a thread is still \
     waited for";
+
+const WAITED_FOR: &str = "one who was turned away is waited for in the thread that accepts: what it \
+    sends, or its end, is read there";
+
+const NOT_USED: &str = "the comparison is off by one, or a place is taken and not used, or the number \
+    of places is cut: to a maximum, or to fewer bits";
 
 const TWO_STEPS: &str = "looking for a place and taking it are two steps, and others look in \
     between; or the comparison is off by one; or the guard is dropped at once, as with `let _ =`";
@@ -92,17 +114,27 @@ impl<'a> Full<'a> {
             attempt,
             crowd,
             places,
-            turned_away: 0,
+            turned_away: Vec::new(),
+            late: 0,
         })
     }
 
-    /// Whether this client is greeted; if not, it must be told that the server is full.
-    fn has_place(&mut self, client: &mut Peer, what: &str) -> Step<bool> {
+    /// The client, if it is greeted; if not, it must be told that the server is full.
+    fn has_place(&mut self, mut client: Peer, what: &str) -> Step<Option<Peer>> {
         let mut first = [0; 6];
         let mut filled = 0;
         while filled < first.len() {
             match client.read(&mut first[filled..]).when(what)? {
                 Some(n @ 1..) => filled += n,
+                None if self.waits_for_those_turned_away(&client) => {
+                    return Err(Fault::new(format!(
+                        "{what}: it was told nothing, until those who had been told that the \
+                         server is full were gone"
+                    ))
+                    .late()
+                    .breaks(NOT_COUNTED)
+                    .cause(WAITED_FOR));
+                }
                 end => {
                     let how = if end.is_some() { "the end" } else { "nothing" };
                     let fault = Fault::new(format!(
@@ -116,7 +148,7 @@ impl<'a> Full<'a> {
             }
         }
         if first == HELLO {
-            return Ok(true);
+            return Ok(Some(client));
         }
         let rest = client.read_to_end(100).when(what);
         let rest = rest.breaks(TOLD).cause(NOT_TOLD)?;
@@ -129,8 +161,18 @@ impl<'a> Full<'a> {
             .breaks(TOLD)
             .cause("the words differ, or the line end is missing"));
         }
-        self.turned_away += 1;
-        Ok(false)
+        self.turned_away.push(client);
+        Ok(None)
+    }
+
+    /// Whether a client that was told nothing hears something as soon as those have gone who were
+    /// turned away before.
+    fn waits_for_those_turned_away(&mut self, client: &Peer) -> bool {
+        let were_there = !self.turned_away.is_empty();
+        self.turned_away.clear();
+        let stream = client.stream();
+        let _ = stream.set_read_timeout(Some(self.trial.patience()));
+        were_there && stream.peek(&mut [0]).is_ok_and(|n| n > 0)
     }
 
     fn connect(&self, what: &str) -> Step<Peer> {
@@ -145,12 +187,9 @@ impl<'a> Full<'a> {
             skipped";
         let (limit, since) = (self.trial.limit(Duration::from_secs(1)), Instant::now());
         while !limit.passed(since) {
-            let mut client = self.connect(what)?;
-            if self
-                .has_place(&mut client, what)
-                .breaks(NOT_COUNTED)
-                .cause(COUNTED)?
-            {
+            let client = self.connect(what)?;
+            let inside = self.has_place(client, what);
+            if let Some(client) = inside.breaks(NOT_COUNTED).cause(COUNTED)? {
                 return Ok(client);
             }
             thread::sleep(Duration::from_millis(10)); // the pace of a client that tries again
@@ -165,33 +204,48 @@ impl<'a> Full<'a> {
 
     /// A client for whom there must be a place at once.
     fn walks_in(&mut self, what: &str) -> Step<Peer> {
-        let mut client = self.connect(what)?;
-        if self.has_place(&mut client, what)? {
+        let client = self.connect(what)?;
+        if let Some(client) = self.has_place(client, what)? {
             return Ok(client);
         }
         Err(Fault::new(format!(
             "{what}: a place was free, and the next client was told that the server is full"
         ))
         .breaks(NEXT)
-        .cause("the comparison is off by one, or a place is taken and not used"))
+        .cause(NOT_USED))
     }
 
     /// A client for whom there is no place.
     fn finds_no_place(&mut self, what: &str, cause: &str) -> Step {
-        let mut late = self.connect(what)?;
-        if self.has_place(&mut late, what)? {
+        let (limit, since) = (self.trial.limit(Duration::from_secs(1)), Instant::now());
+        let late = self.connect(what)?;
+        if self.has_place(late, what)?.is_some() {
             return Err(Fault::new(format!("{what}: and the next one was served"))
                 .breaks(AT_MOST)
                 .cause(cause));
+        }
+        self.late = if limit.passed(since) {
+            self.late + 1
+        } else {
+            0
+        };
+        if self.late == 3 {
+            return Err(Fault::new(format!(
+                "{what}: only {limit} later, and more, the next three were told so"
+            ))
+            .late()
+            .breaks(TOLD)
+            .cause(WAITED_FOR));
         }
         Ok(())
     }
 
     fn returns(&self, what: &str) -> Step {
         let counted = self.attempt.result().when(what);
-        let counted = counted
-            .breaks(RETURNS)
-            .cause("those who were turned away were counted, or a thread is still waited for")?;
+        let counted = counted.breaks(RETURNS).cause(
+            "those who were turned away were counted, or one of them, who has not gone, is still \
+                 waited for, or another thread",
+        )?;
         let most = self.crowd.most();
         if most > self.places {
             return Err(Fault::new(format!(
@@ -201,12 +255,12 @@ impl<'a> Full<'a> {
             .breaks(AT_MOST)
             .cause(TWO_STEPS));
         }
-        if counted == self.turned_away {
+        let turned_away = self.turned_away.len();
+        if counted == turned_away {
             return Ok(());
         }
         Err(Fault::new(format!(
-            "{what}: {} clients were turned away, you returned {counted}",
-            self.turned_away
+            "{what}: {turned_away} clients were turned away, you returned {counted}"
         ))
         .breaks(COUNTS)
         .cause("not each client that was turned away is counted, once"))
@@ -224,10 +278,8 @@ fn takes_no_more_than_it_may(trial: &Trial, serve: ServeAtMost) -> Step {
     let mut full = Full::start_at(trial, serve, QUEUED + 1, PLACES, listener, addr)?;
     let what = "15 clients came at once, for 3 places";
     let mut inside = Vec::new();
-    for mut client in queued {
-        if full.has_place(&mut client, what)? {
-            inside.push(client);
-        }
+    for client in queued {
+        inside.extend(full.has_place(client, what)?);
     }
     let served = inside.len();
     if served > PLACES {
@@ -239,7 +291,7 @@ fn takes_no_more_than_it_may(trial: &Trial, serve: ServeAtMost) -> Step {
         return Err(
             Fault::new(format!("{what}: only {served} of them got a place"))
                 .breaks(NEXT)
-                .cause("the comparison is off by one, or a place is taken and not used"),
+                .cause(NOT_USED),
         );
     }
     // On a busy machine all were accepted before a thread had begun. These have.
@@ -266,9 +318,12 @@ fn gives_places_back(trial: &Trial, serve: ServeAtMost) -> Step {
     for _ in 0..PLACES {
         inside.push(full.walks_in("places were free")?);
     }
+    let (mut returned, mut panicked) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         leave(inside.remove(round % PLACES), "a client that had a place").breaks(AT_MOST)?;
+        let since = Instant::now();
         inside.push(full.enters("a handler had returned")?);
+        returned.push(since.elapsed());
         full.finds_no_place("handlers had returned, and 3 others were there", TWICE)?;
     }
     for round in 0..ROUNDS {
@@ -278,10 +333,31 @@ fn gives_places_back(trial: &Trial, serve: ServeAtMost) -> Step {
             .expect_end("when the handler has panicked, the connection should be closed")
             .breaks(AT_MOST)
             .cause(KEPT)?;
+        let since = Instant::now();
         inside.push(full.enters("a handler had panicked")?);
+        panicked.push(since.elapsed());
         if round + 1 < ROUNDS {
             full.finds_no_place("handlers had panicked, and 3 others were there", TWICE)?;
         }
+    }
+    let middle = |times: &mut Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    let (returned, panicked) = (middle(&mut returned), middle(&mut panicked));
+    if panicked > 10 * returned + Duration::from_millis(100) {
+        return Err(Fault::new(format!(
+            "{} ms after a handler had panicked its place was free again; after a handler had \
+             returned it took {} ms",
+            panicked.as_millis(),
+            returned.as_millis()
+        ))
+        .late()
+        .breaks(FREE)
+        .cause(
+            "after a panic the place is given back only later: behind a pause, or by somebody \
+            who looks now and then",
+        ));
     }
     // All have been served, so nobody else is accepted. Who is inside is still there.
     for (client, number) in inside.iter_mut().zip(1..) {
@@ -302,9 +378,47 @@ fn gives_places_back(trial: &Trial, serve: ServeAtMost) -> Step {
     full.returns("the last handler panicked")
 }
 
+/// Who comes when a handler has ended is the first to come since, and gets its place.
+fn is_free_at_the_first_try(trial: &Trial, serve: ServeAtMost) -> Step {
+    const PLACES: usize = 2;
+    const STALE: &str = "handlers that have ended are counted off too early: before accept waits for \
+        the next client, and not when it has come";
+    let mut full = Full::start(trial, serve, 2 * PLACES, PLACES)?;
+    let one = full.walks_in("places were free")?;
+    let mut two = full.walks_in("places were free")?;
+    full.finds_no_place("2 clients were there, for 2 places", TWO_STEPS)?;
+    leave(one, "a client that had a place").breaks(AT_MOST)?;
+    two.send(BOOM)?;
+    two.expect_end("when the handler has panicked, the connection should be closed")
+        .breaks(AT_MOST)
+        .cause(KEPT)?;
+    full.crowd.wait_for_threads();
+    let mut inside = Vec::new();
+    for _ in 0..PLACES {
+        let what = "one handler had returned, one had panicked, and then a client came";
+        let client = full.connect(what)?;
+        let Some(client) = full.has_place(client, what)? else {
+            return Err(
+                Fault::new(format!("{what}: it was told that the server is full"))
+                    .late()
+                    .breaks(FREE)
+                    .cause(STALE),
+            );
+        };
+        inside.push(client);
+    }
+    for client in inside {
+        leave(client, "a client that had a place").breaks(AT_MOST)?;
+    }
+    full.returns("four clients were served")
+}
+
 /// One place, and more than there can ever be clients; and no client at all.
 fn stands_any_number(trial: &Trial, serve: ServeAtMost) -> Step {
-    for places in [1, 2, usize::MAX] {
+    // Whoever cuts a number to 8, 16 or 32 bits has nothing left of some of these. The greatest comes
+    // before them: who asks for memory for that many is told so, and for the last might get it.
+    let cut = usize::try_from(1_u64 << 32).unwrap_or(1 << 16);
+    for places in [1, 2, usize::MAX, 1 << 8, 1 << 16, cut] {
         let what = format!("there were {places} places");
         let mut full = Full::start(trial, serve, 3, places)?;
         let mut inside = Vec::new();
@@ -326,17 +440,18 @@ fn stands_any_number(trial: &Trial, serve: ServeAtMost) -> Step {
     full.returns("there were no clients to serve")
 }
 
-fn survives_a_failing_accept(trial: &Trial, serve: ServeAtMost) -> Step {
-    let handler = Crowd::default().handler();
-    let attempt = survives_failures(
-        trial,
-        ACCEPT,
-        move |listener| serve(listener, 1, 1, handler),
-        |addr| {
-            let mut client = trial.connect(addr)?;
-            client.expect(HELLO, "its handler should be at work at once")?;
-            leave(client, "the client")
-        },
-    )?;
-    attempt.result().breaks(RETURNS).map(drop)
+/// More than a few places, all of them taken.
+fn has_many_places(trial: &Trial, serve: ServeAtMost) -> Step {
+    const MANY: usize = 70;
+    let what = format!("there were {MANY} places");
+    let mut full = Full::start(trial, serve, MANY, MANY)?;
+    let mut inside = Vec::new();
+    for _ in 1..MANY {
+        inside.push(full.walks_in(&what).breaks(NEXT)?);
+    }
+    let last = full.walks_in(&what).breaks(NEXT)?;
+    for client in inside.into_iter().chain([last]) {
+        leave(client, &what).breaks(AT_MOST)?;
+    }
+    full.returns(&what)
 }

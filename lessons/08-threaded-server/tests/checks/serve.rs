@@ -2,14 +2,13 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use course::exercise::{Attempt, Explain, Fault, Peer, Step, Trial, Verdict, check};
 use threaded_server::contract::Handler;
 
-use super::accept::survives_failures;
 use super::{
-    ALONE, AT_ONCE, BOOM, CLOSED, Crowd, HELLO, KEPT, READ_THE_CODE, THE_IDEA, leave, talk,
+    ALONE, AT_ONCE, BOOM, CLOSED, COSTS, Crowd, HELLO, KEPT, READ_THE_CODE, THE_IDEA, leave, talk,
 };
 
 pub type Serve = fn(&TcpListener, usize, Handler) -> usize;
@@ -23,11 +22,27 @@ const COUNTS: &str = "Returns how many of the handlers";
 
 /// 8.1 Fifty clients at once.
 pub fn serve(serve: Serve) -> Verdict {
+    course::allow_many_files(); // macOS allows 256
     check(move |trial| {
-        serves_all_at_once(trial, serve).read(THE_IDEA)?;
+        serves_all_at_once(trial, serve, 12).read(THE_IDEA)?;
+        // Both take seconds, so they wait while the other scenes are played.
+        let handler = Crowd::default().handler();
+        let failing = trial
+            .while_accept_fails(ACCEPT, move |listener| serve(listener, 2, handler))
+            .read(COSTS)?;
+        let stays = Stays::start(trial, serve).read(READ_THE_CODE)?;
         waits_for_all(trial, serve).read(READ_THE_CODE)?;
         survives_panics(trial, serve).read(READ_THE_CODE)?;
-        survives_a_failing_accept(trial, serve)
+        serves_all_at_once(trial, serve, 140).read(THE_IDEA)?;
+        stays.leaves().read(READ_THE_CODE)?;
+        let enter = |addr| {
+            for who in ["the first client", "the second client"] {
+                leave(greeted(trial, addr, who)?, who)?;
+            }
+            Ok(())
+        };
+        let attempt = failing.ends(trial, enter).read(COSTS)?;
+        panics(&attempt, 0, "accept had failed for a while").read(COSTS)
     })
 }
 
@@ -58,33 +73,79 @@ fn panics(attempt: &Attempt<usize>, panics: usize, what: &str) -> Step {
     if counted == panics {
         return Ok(());
     }
+    let cause = if counted > panics {
+        "a panic is counted twice, or handlers are counted that did not panic"
+    } else if counted == 0 {
+        "join gives an error where the thread has panicked, and catch_unwind too; nothing counts them"
+    } else {
+        "some panics are not counted: the results of threads that had ended early are dropped, or \
+         only the panics of some kind count, or the count is changed in two steps (load, then store) \
+         instead of one (fetch_add)"
+    };
     Err(Fault::new(format!(
         "{what}: expected {panics} panics, you returned {counted}"
     ))
     .breaks(COUNTS)
-    .cause("join gives an error where the thread has panicked, and catch_unwind too"))
+    .cause(cause))
 }
 
-fn serves_all_at_once(trial: &Trial, serve: Serve) -> Step {
-    const MANY: usize = 70;
-    const EARLY: &str = "the threads are not joined before the function returns";
-    let (addr, attempt) = start(trial, serve, MANY + 2)?;
+const EARLY: &str = "the threads are not joined before the function returns, or are waited for only \
+    so long";
+
+/// A client that stays for seconds, while other scenes are played.
+struct Stays {
+    client: Peer,
+    attempt: Attempt<usize>,
+    since: Instant,
+}
+
+impl Stays {
+    /// Longer than for who waits three seconds.
+    const FOR: Duration = Duration::from_millis(3200);
+
+    fn start(trial: &Trial, serve: Serve) -> Step<Stays> {
+        let (addr, attempt) = start(trial, serve, 1)?;
+        let client = greeted(trial, addr, "the only client came").breaks(AT_ONCE)?;
+        let since = Instant::now();
+        Ok(Stays {
+            client,
+            attempt,
+            since,
+        })
+    }
+
+    fn leaves(self) -> Step {
+        const WHO: &str = "the only client, which had been there for three seconds";
+        thread::sleep(Stays::FOR.saturating_sub(self.since.elapsed())); // the pace of the client
+        self.attempt
+            .still_runs()
+            .when("all clients were accepted, and one stayed for three seconds")
+            .breaks(RETURNS)
+            .cause(EARLY)?;
+        leave(self.client, WHO).breaks(CLOSED)?;
+        panics(&self.attempt, 0, "the last client had left")
+    }
+}
+
+/// So many at once, and two besides.
+fn serves_all_at_once(trial: &Trial, serve: Serve, many: usize) -> Step {
+    let (addr, attempt) = start(trial, serve, many + 2)?;
     let first = greeted(trial, addr, "the first client came");
     let mut idle = first.breaks(AT_ONCE).cause(ALONE)?;
     let mut clients = Vec::new();
-    for number in 1..=MANY {
-        let who = format!("client {number} of {MANY}, while the others are there and one is idle");
-        let sentence = if number < 4 { AT_ONCE } else { FIFTY };
+    for number in 1..=many {
+        let who = format!("client {number} of {many}, while the others are there and one is idle");
+        let sentence = if many < 50 { AT_ONCE } else { FIFTY };
         let client = greeted(trial, addr, &who).breaks(sentence).cause(ALONE)?;
         clients.push(client);
     }
     for (number, client) in clients.iter_mut().enumerate().rev() {
-        talk(client, &format!("client {} of {MANY}", number + 1))
+        talk(client, &format!("client {} of {many}", number + 1))
             .breaks(AT_ONCE)
             .cause(ALONE)?;
     }
     for (number, client) in clients.into_iter().enumerate() {
-        leave(client, &format!("client {} of {MANY}", number + 1)).breaks(CLOSED)?;
+        leave(client, &format!("client {} of {many}", number + 1)).breaks(CLOSED)?;
     }
     attempt
         .still_runs()
@@ -145,12 +206,11 @@ fn waits_for_all(trial: &Trial, serve: Serve) -> Step {
     let first = greeted(trial, addr, "the first client came").breaks(AT_ONCE)?;
     let second = greeted(trial, addr, "the second client came").breaks(AT_ONCE)?;
     leave(second, "the second client").breaks(CLOSED)?;
-    thread::sleep(Duration::from_millis(50)); // the pace of the client that is left
     attempt
         .still_runs()
         .when("two clients were accepted, and one was still there")
         .breaks(RETURNS)
-        .cause("the threads are not joined before the function returns")?;
+        .cause(EARLY)?;
     let third = trial.connect(addr)?;
     let _ = third
         .stream()
@@ -164,20 +224,4 @@ fn waits_for_all(trial: &Trial, serve: Serve) -> Step {
     }
     leave(first, "the first client").breaks(CLOSED)?;
     panics(&attempt, 0, "both clients had left")
-}
-
-fn survives_a_failing_accept(trial: &Trial, serve: Serve) -> Step {
-    let handler = Crowd::default().handler();
-    let attempt = survives_failures(
-        trial,
-        ACCEPT,
-        move |listener| serve(listener, 2, handler),
-        |addr| {
-            for who in ["the first client", "the second client"] {
-                leave(greeted(trial, addr, who)?, who)?;
-            }
-            Ok(())
-        },
-    )?;
-    panics(&attempt, 0, "accept had failed for a while")
 }

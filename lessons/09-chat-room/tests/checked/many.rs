@@ -100,12 +100,12 @@ pub fn by_map(listener: &TcpListener, clients: usize) {
             };
             let wants_in = !conn.eof && conn.waiting() < MAX_WAITING;
             let mut result = Ok(());
-            if revents.contains(PollFlags::IN) && wants_in {
+            if revents.intersects(PollFlags::IN | PollFlags::HUP) && wants_in {
                 result = conn.read();
-            } else if revents.intersects(PollFlags::ERR | PollFlags::HUP) {
+            } else if revents.intersects(GONE) {
                 result = Err(ErrorKind::ConnectionReset.into());
             }
-            if result.is_ok() && revents.contains(PollFlags::OUT) && conn.waiting() > 0 {
+            if result.is_ok() && revents.intersects(PollFlags::OUT) && conn.waiting() > 0 {
                 result = conn.write();
             }
             let broken = result.is_err_and(|e| !later(&e));
@@ -115,6 +115,13 @@ pub fn by_map(listener: &TcpListener, clients: usize) {
         }
     }
 }
+
+/// What `poll` tells unasked of a client that is gone.
+const GONE: PollFlags = if cfg!(windows) {
+    PollFlags::ERR // HUP says there that it has finished
+} else {
+    PollFlags::ERR.union(PollFlags::HUP)
+};
 
 /// Reads only when all is written: never more than one read waits.
 pub fn stop_and_go(listener: &TcpListener, clients: usize) {
@@ -266,7 +273,7 @@ pub fn with_rings(listener: &TcpListener, clients: usize) {
                         Err(e) if !later(&e) => return Err(e),
                         _ => {}
                     }
-                } else if unasked.intersects(PollFlags::ERR | PollFlags::HUP) {
+                } else if unasked.intersects(GONE) {
                     return Err(ErrorKind::ConnectionReset.into());
                 }
                 match place.ring.empty(&mut place.stream) {
@@ -327,6 +334,7 @@ pub enum Bug {
     ErrorEndsIt,
     KeepsBroken,
     DropsTheDeaf,
+    BlocksAtTheEnd,
 }
 
 struct Client {
@@ -413,11 +421,12 @@ impl Client {
     }
 
     fn read_and_write(&mut self, events: PollFlags, bug: Bug) -> io::Result<()> {
-        let trouble = events.intersects(PollFlags::ERR | PollFlags::HUP);
+        let trouble = events.intersects(GONE);
         if trouble && (self.finished || self.is_full(bug)) {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        if !self.finished && !self.is_full(bug) && (trouble || events.contains(PollFlags::IN)) {
+        let readable = events.intersects(PollFlags::IN | PollFlags::HUP);
+        if !self.finished && !self.is_full(bug) && (trouble || readable) {
             let mut buffer = [0; 16_384];
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.finished = bug != Bug::IgnoresTheEnd,
@@ -429,6 +438,9 @@ impl Client {
             if bug == Bug::DropsTheDeaf && self.queue.len() >= MAX_WAITING {
                 return Err(ErrorKind::TimedOut.into());
             }
+        }
+        if bug == Bug::BlocksAtTheEnd && self.finished {
+            let _ = self.stream.set_nonblocking(false);
         }
         while !self.queue.is_empty() {
             let all = self.queue.make_contiguous();

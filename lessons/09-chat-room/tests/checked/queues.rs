@@ -198,6 +198,10 @@ pub enum Bug {
     WantsNever,
     WantsAfterBlock,
     MovesTheRest,
+    ErrorAnew,
+    TwoByteLimit,
+    ZeroRefusesEmpty,
+    InterruptedTwenty,
 }
 
 pub fn faulty(limit: usize, bug: Bug) -> Box<dyn WriteQueue> {
@@ -205,6 +209,7 @@ pub fn faulty(limit: usize, bug: Bug) -> Box<dyn WriteQueue> {
         bytes: VecDeque::new(),
         empties: 0,
         counted: 0,
+        interrupted: 0,
         blocked: false,
         limit,
         bug,
@@ -215,6 +220,7 @@ struct Faulty {
     bytes: VecDeque<u8>,
     empties: usize,
     counted: usize,
+    interrupted: usize,
     blocked: bool,
     limit: usize,
     bug: Bug,
@@ -224,6 +230,7 @@ impl Faulty {
     fn room(&self) -> usize {
         match self.bug {
             Bug::NoLimit => usize::MAX,
+            Bug::TwoByteLimit => usize::from(self.limit as u16).saturating_sub(self.bytes.len()),
             Bug::CountsForEver | Bug::RoomWhenEmpty => self.limit.saturating_sub(self.counted),
             Bug::OffByOne => self.limit.saturating_sub(self.bytes.len() + 1),
             Bug::OneTooMany => self.limit.saturating_add(1) - self.bytes.len(),
@@ -240,7 +247,12 @@ impl WriteQueue for Faulty {
                 return false;
             }
         }
-        if message.is_empty() && self.bug == Bug::RefusesEmpty {
+        let refuses_empty = match self.bug {
+            Bug::RefusesEmpty => true,
+            Bug::ZeroRefusesEmpty => self.limit == 0,
+            _ => false,
+        };
+        if message.is_empty() && refuses_empty {
             return false;
         }
         if message.len() > self.room() {
@@ -319,7 +331,11 @@ impl WriteQueue for Faulty {
                     }
                     (ErrorKind::Interrupted, Bug::InterruptedIsAnError) => return Err(error),
                     (ErrorKind::Interrupted, Bug::InterruptedIsLater) => break,
-                    (ErrorKind::Interrupted, _) => {}
+                    (ErrorKind::Interrupted, Bug::InterruptedTwenty) if self.interrupted > 20 => {
+                        return Err(error);
+                    }
+                    (ErrorKind::Interrupted, _) => self.interrupted += 1,
+                    (_, Bug::ErrorAnew) => return Err(error.kind().into()),
                     (_, Bug::SwallowsErrors) => return Ok(()),
                     (_, Bug::AllErrorsAreZero) => return Err(ErrorKind::WriteZero.into()),
                     _ => return Err(error),

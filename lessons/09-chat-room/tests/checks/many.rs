@@ -223,7 +223,8 @@ fn sends_everything_back(trial: &Trial, echo: Echo) -> Step {
 /// Who has finished gets what waits for it, whenever it reads.
 fn goodbye_comes_last(trial: &Trial, echo: Echo) -> Step {
     const SIZE: usize = 40_000; // less than may wait, and more than the buffers hold
-    let server = Server::start(trial, echo, 3)?;
+    let server = Server::start(trial, echo, 4)?;
+    let mut other = server.client(trial)?;
     let mut clients = Vec::new();
     for _ in 0..3 {
         clients.push(server.client(trial)?);
@@ -235,6 +236,11 @@ fn goodbye_comes_last(trial: &Trial, echo: Echo) -> Step {
         client.half_close()?;
     }
     idle(&server, what)?;
+    const BLOCKS: &str = "what waits for a client that has finished is written with a write that \
+        blocks, and it does not read";
+    let who = "another one, while a client that had half-closed did not read";
+    talk(&mut other, b"hello\n", who, (NO_HOLDING, BLOCKS))?;
+    leave(other, who)?;
     for (mut client, sent) in clients.into_iter().zip(sent) {
         let came = client.read_to_end(SIZE + 1).when(what);
         let came = came
@@ -320,7 +326,11 @@ fn survives_rude_clients(trial: &Trial, echo: Echo) -> Step {
     let server = Server::start(trial, echo, 13)?;
     let mut other = server.client(trial)?;
     for round in 0..4 {
-        let client = server.client(trial)?;
+        let mut client = server.client(trial)?;
+        if cfg!(not(target_os = "linux")) {
+            // Elsewhere `accept` may fail for one that has reset before, and nobody counts it.
+            talk(&mut client, b"hi\n", "a client", (BREAKS, SPREADS))?;
+        }
         client.reset();
         let mut client = server.client(trial)?;
         talk(

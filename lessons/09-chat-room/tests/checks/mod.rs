@@ -290,6 +290,7 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
     ] {
         let mut talk = Talk::begin(trial, converse)?;
         talk.types(b"hello\n")?;
+        let ends = [talk.terminal.other_end(), talk.server.other_end()];
         talk.server.send(b"tom: I must go\n")?;
         if breaks_off {
             let shown = talk
@@ -300,6 +301,7 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
         } else {
             drop(talk.server);
         }
+        ends_typing_on_windows(&mut talk.terminal)?;
         talk.attempt
             .result()
             .when(what)
@@ -319,6 +321,12 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
             .expect_end("the function has returned")
             .when(what);
         end.breaks(BOTH_CLOSED).cause(KEPT)?;
+        for end in ends {
+            end.expect_closed()
+                .when("the function has returned")
+                .breaks(BOTH_CLOSED)
+                .cause("a clone is kept, and a shutdown alone does not close")?;
+        }
     }
     // Much is on the way when it closes, and the screen is slow.
     let mut talk = Talk::with_small_buffers(trial, converse)?;
@@ -334,6 +342,15 @@ fn ends_when_the_server_leaves(trial: &Trial, converse: Converse) -> Step {
         let fault = Fault::new(what).breaks(SHOWN_BEFORE);
         return Err(fault.cause("the end is noticed before what came first"));
     }
+    ends_typing_on_windows(&mut talk.terminal)?;
     let returned = talk.attempt.result().when(what);
     returned.breaks(RETURNS).cause(WAITS).read(READ_THE_CODE)
+}
+
+/// There `shutdown` wakes nobody who waits in a read.
+fn ends_typing_on_windows(terminal: &mut Peer) -> Step {
+    if cfg!(windows) {
+        return terminal.half_close();
+    }
+    Ok(())
 }

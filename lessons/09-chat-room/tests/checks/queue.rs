@@ -46,6 +46,10 @@ pub fn write_queue(new: NewQueue) -> Verdict {
             .breaks(GOES_ON)
             .cause(endless)
             .read(THE_QUEUE)?;
+        scene(is_interrupted_often)
+            .breaks(INTERRUPTED)
+            .cause(endless)
+            .read(THE_QUEUE)?;
         scene(keeps_its_limit)
             .breaks(WHOLE)
             .cause(endless)
@@ -104,7 +108,7 @@ impl Write for Script {
                 self.taken.extend_from_slice(&bytes[..n]);
                 Ok(n)
             }
-            Fails(kind) => Err(kind.into()),
+            Fails(kind) => Err(io::Error::new(kind, SAID)),
         }
     }
 
@@ -112,6 +116,9 @@ impl Write for Script {
         Ok(())
     }
 }
+
+/// What a socket's error says, by which it is known again.
+const SAID: &str = "the socket said no";
 
 /// One `write_to`: what the socket took, and how it ended.
 fn write(queue: &mut dyn WriteQueue, answers: &[Answer]) -> (Vec<u8>, io::Result<()>, usize) {
@@ -174,6 +181,17 @@ const SHORT: (&str, &str) = (
 const MOVES: &str =
     "the rest is moved to the front after each write: Vec::remove(0), Vec::drain(..n), to_vec";
 
+fn is_interrupted_often(new: NewQueue) -> Step {
+    const OFTEN: (&str, &str) = (INTERRUPTED, "only so many times is Interrupted tried again");
+    let mut queue = new(100);
+    let queue = queue.as_mut();
+    pushes(queue, b"hello", "a queue for 100 bytes")?;
+    let mut answers = vec![Fails(ErrorKind::Interrupted); 300];
+    answers.push(ALL);
+    let what = "the socket said Interrupted 300 times, then it took everything";
+    takes(queue, &answers, b"hello", what, OFTEN)
+}
+
 fn keeps_its_limit(new: NewQueue) -> Step {
     const PART: (&str, &str) = (
         WHOLE,
@@ -232,6 +250,18 @@ fn keeps_its_limit(new: NewQueue) -> Step {
     }
     let mut none = new(0);
     refuses(none.as_mut(), b"x", "a queue for 0 bytes")?;
+    if !none.push(b"") {
+        return Err(
+            Fault::new("a queue for 0 bytes: push refused an empty message")
+                .breaks(EMPTY)
+                .cause("an empty message is refused where there is no room"),
+        );
+    }
+    let mut large = new(100_000);
+    let large = large.as_mut();
+    pushes(large, &[b'x'; 70_000], "a queue for 100,000 bytes")?;
+    refuses(large, &[b'x'; 30_001], "70,000 of 100,000 bytes waited")?;
+    pushes(large, &[b'x'; 30_000], "70,000 of 100,000 bytes waited")?;
     let mut wide = new(usize::MAX);
     pushes(wide.as_mut(), b"x", "a queue without a limit (usize::MAX)")?;
     pushes(
@@ -383,8 +413,10 @@ fn returns_errors(new: NewQueue) -> Step {
         let queue = queue.as_mut();
         pushes(queue, b"hello", "a queue for 100 bytes")?;
         let (taken, written, _) = write(queue, &[Takes(2), Fails(kind)]);
-        if written.as_ref().err().map(io::Error::kind) != Some(kind) {
-            let what = format!("the socket failed with {kind:?}: write_to gave {written:?}");
+        let same = |error: &io::Error| error.kind() == kind && error.to_string() == SAID;
+        if !written.as_ref().is_err_and(same) {
+            let what =
+                format!("the socket failed with {kind:?} ('{SAID}'): write_to gave {written:?}");
             return Err(Fault::new(what).breaks(OTHER).cause(SWALLOWED));
         }
         let (rest, _, _) = write(queue, &[ALL; 20]);

@@ -132,6 +132,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
                 "this session needs {program}, which this machine lacks"
             )));
         }
+        Err(Trouble::NoLab(why)) => return Err(Failure::new(why)),
         Err(Trouble::Complaint(complaint)) => return Err(Failure::new(complaint)),
     }
 

@@ -4,6 +4,7 @@ mod build;
 mod check;
 mod demo;
 mod hint;
+mod lab;
 mod list;
 mod new_lesson;
 mod play;
@@ -56,6 +57,8 @@ enum Command {
         #[arg(long)]
         again: bool,
     },
+    /// Open a shell, or run a command, in a private network of two or three hosts (Linux, no sudo)
+    Lab(lab::Args),
     /// Make a folder with an empty program of your own
     NewProgram(program::New),
     /// Run an exercise's function as a program, to use it from the other terminal
@@ -68,7 +71,7 @@ enum Command {
     },
     /// Measure a lesson's programs beside peers in C and Python
     Bench(trials::Args),
-    /// Set hostile peers on the programs, and see whether they serve an ordinary one afterwards
+    /// Set hostile peers on the programs, or on one of your own, and see who is served afterwards
     Fire(trials::Args),
     /// Write the skeleton of a new lesson, for authors
     NewLesson(new_lesson::Args),
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
             json,
         }) => check::run(lesson, watch, json),
         Some(Command::Hint { exercise, again }) => hint::run(&exercise, again),
+        Some(Command::Lab(args)) => lab::run(&args),
         Some(Command::CheckProgram(args)) => program::check(&args),
         Some(Command::NewProgram(args)) => program::new(&args),
         Some(Command::Play(play)) => play::run(&play),

@@ -83,6 +83,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         "entered lesson {} in {REGISTER}, {SUMMARY} and {README}",
         new.number
     );
+    say!("led {} on to it: `Next:`", new.before.page());
+    let first_free = new.before.number + 1;
+    if first_free < new.number {
+        say!("(lesson {first_free}, which comes before it, is not there yet)");
+    }
     say!("\nWhat is missing now: cargo test -p course -p trials --no-fail-fast register");
     say!("What to write: grep -rn \"TO WRITE\" README.md docs lessons");
     Ok(())
@@ -113,7 +118,11 @@ impl NewLesson {
     fn new(args: &Args) -> Result<NewLesson, Failure> {
         let (number, package) = (args.number, args.package.clone());
         if Lesson::of_number(number).is_some() {
-            return Err(Failure::new(format!("there is a lesson {number} already")));
+            let next = LESSONS.last().map_or(1, |last| last.number + 1);
+            let failure = Failure::new(format!("there is a lesson {number} already"));
+            return Err(failure.hint(format!(
+                "the next one: cargo course new-lesson {next} {package}"
+            )));
         }
         let before = LESSONS.iter().rfind(|lesson| lesson.number < number);
         let Some(before) = before else {

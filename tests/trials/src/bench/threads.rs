@@ -22,7 +22,7 @@ const AHEAD: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub fn run(rounds: u32, measured: &mut Vec<Comparison>) -> Result<(), Failure> {
-    crate::ready::allow_many_files();
+    course::allow_many_files();
     let mut c = vec![("C", "tests/peers/threaded_server.c")];
     if cfg!(target_os = "linux") {
         c.push(("C, epoll", "tests/peers/epoll_server.c"));

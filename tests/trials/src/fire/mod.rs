@@ -5,6 +5,7 @@ mod clients;
 mod datagrams;
 #[cfg(test)]
 mod habits;
+mod own;
 mod pairs;
 mod servers;
 mod target;
@@ -19,7 +20,7 @@ use anstyle::AnsiColor;
 use course::{LESSONS, Lesson, lesson, paint};
 use shared::{Failure, say};
 
-use crate::ready::{allow_many_files, build};
+use crate::ready::build;
 use behaviour::{BEHAVIOURS, Behaviour, FULL, Scale, Verdict};
 use pairs::PAIRS;
 
@@ -34,12 +35,18 @@ pub struct Args {
     lesson: Option<&'static Lesson>,
 
     /// With fewer clients and less to send, all programs at the same time, as in cargo test
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["server", "client"])]
     quick: bool,
+
+    #[command(flatten)]
+    own: own::Own,
 }
 
 /// Prints the table, cell by cell.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    if let (Some(lesson), true) = (args.lesson, args.own.given()) {
+        return own::run(lesson, &args.own);
+    }
     let pairs = prepare(args.lesson)?;
 
     say!("Hostile peers, each followed by an ordinary exchange:\n");
@@ -115,7 +122,7 @@ pub fn prepare(lesson: Option<&'static Lesson>) -> Result<Vec<&'static Pair>, Fa
             return Err(Failure::new(unknown(lesson)));
         }
     }
-    allow_many_files();
+    course::allow_many_files();
     build()?;
     Ok(pairs)
 }

@@ -18,13 +18,13 @@ pub const BRIEF: Duration = Duration::from_millis(200);
 
 /// Who takes so much of an endless message has no limit. A server may take 1 MiB more after it has
 /// said no; the other side's buffer takes a few MiB, ours [`SEND_BUFFER`].
-const TOO_MUCH: usize = 64 << 20;
+pub const TOO_MUCH: usize = 64 << 20;
 
 /// How many bytes that were not taken may count as sent.
 const SEND_BUFFER: usize = 256 << 10;
 
 /// The same for lines whose answers nobody reads.
-const TOO_MANY_LINES: usize = 64_000;
+pub const TOO_MANY_LINES: usize = 64_000;
 
 /// Behaves so towards the server.
 pub fn attack(behaviour: Behaviour, target: &Target, scale: Scale) -> Verdict {
@@ -239,7 +239,7 @@ fn crowd(pair: &Pair, addr: SocketAddr, many: usize) {
 }
 
 /// Begins to connect, and does not wait for it.
-fn knock(addr: SocketAddr) -> TcpStream {
+pub fn knock(addr: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None);
     let socket = socket.expect("the limit of open files was raised");
     socket.set_nonblocking(true).expect("a socket takes it");
