@@ -203,10 +203,11 @@ impl Target {
     }
 }
 
-/// A folder with a file to send, larger than the buffers on the way, and an inbox.
+/// A folder with a file to send, larger than the buffers on the way, a small one, and an inbox.
 fn folder() -> io::Result<TempDir> {
     let folder = tempfile::tempdir()?;
     File::create(folder.path().join("parcel"))?.set_len(8 << 20)?;
+    fs::write(folder.path().join("page"), "hello\n")?;
     fs::create_dir(folder.path().join("inbox"))?;
     Ok(folder)
 }
