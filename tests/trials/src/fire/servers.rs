@@ -219,13 +219,22 @@ pub fn deafen(mut stream: &TcpStream, deadline: bool) -> Verdict {
 /// others see them knock and leave.
 fn crowd(pair: &Pair, addr: SocketAddr, many: usize) {
     let streams: Vec<TcpStream> = (0..many).map(|_| knock(addr)).collect();
-    for mut stream in &streams {
-        let _ = stream.write(b"x\n"); // the connection may still be on its way
-    }
+    // Whether it could not say a word yet: the connection may still be on its way.
+    let is_silent = |stream: &mut &TcpStream| {
+        let written = stream.write(b"x\n");
+        written.is_err_and(|e| matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected))
+    };
+    let mut silent: Vec<&TcpStream> = streams.iter().collect();
+    silent.retain_mut(is_silent);
     if pair.serves != Serves::AtOnce {
         return;
     }
     let deadline = Instant::now() + PATIENCE;
+    // A web server answers only who has asked.
+    while !silent.is_empty() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(1)); // nothing tells for all of them when they are there
+        silent.retain_mut(is_silent);
+    }
     let served = streams.iter().filter(|stream| {
         stream.set_nonblocking(false).is_ok()
             && matches!(read_by(stream, &mut [0], deadline), Ok(1))
