@@ -209,6 +209,9 @@ fn told_busy(mut peer: Peer, what: &str) -> Step {
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
+const OUT_OF_TURN: &str = "the queue is a stack, or a thread that is free waits for something else; \
+    or the queue is full before a free thread has come to it";
+
 fn serves_so_many(trial: &Trial, new: NewPool) -> Step {
     for (workers, waiting) in [(1, 1), (3, 2), (2, 1)] {
         // All at once, before a thread can have begun.
@@ -234,7 +237,7 @@ fn serves_so_many(trial: &Trial, new: NewPool) -> Step {
                 "a handler had ended, and this one waited longest",
             )
             .breaks(if waiting == 1 { WAITS } else { IN_TURN })
-            .cause("the queue is a stack, or a thread that is free waits for something else")?;
+            .cause(OUT_OF_TURN)?;
             inside.push(next);
         }
         for peer in inside {
