@@ -28,8 +28,11 @@ const MAX_INTERIM: u32 = 10;
     after_help = "Examples:\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/ --head\n  cargo run -q --bin web-client -- http://127.0.0.1:8810/ --output page"
 )]
 struct Args {
-    /// Where the page is: http://HOST[:PORT]/PATH
-    #[arg(default_value = "http://127.0.0.1:8810/")]
+    // No comment for rustdoc, which would take the brackets for a link.
+    #[arg(
+        default_value = "http://127.0.0.1:8810/",
+        help = "Where the page is: http://HOST[:PORT]/PATH"
+    )]
     url: Url,
 
     /// Ask for the head alone
