@@ -96,7 +96,12 @@ impl Pipes {
         let pid = i32::try_from(lock_child(&self.child).id());
         let pid = pid.ok().and_then(Pid::from_raw);
         let pid = pid.ok_or("its process has no number")?;
-        kill_process(pid, Signal::INT).map_err(|e| format!("cannot interrupt it: {e}"))
+        let signal = if ignores_interrupts() {
+            Signal::TERM
+        } else {
+            Signal::INT
+        };
+        kill_process(pid, signal).map_err(|e| format!("cannot interrupt it: {e}"))
     }
 
     /// Windows passes Ctrl-C to everybody who shares a console, us included; so the program is
@@ -106,6 +111,17 @@ impl Pipes {
         let killed = lock_child(&self.child).kill();
         killed.map_err(|e| format!("cannot end it: {e}"))
     }
+}
+
+/// Whether this process, and so what it starts, ignores Ctrl-C: a shell script lets its background
+/// jobs do so. Only Linux tells.
+#[cfg(unix)]
+fn ignores_interrupts() -> bool {
+    const SIGINT: u32 = 2;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    ignored.is_some_and(|bits| bits & (1 << (SIGINT - 1)) != 0)
 }
 
 impl Drop for Pipes {
