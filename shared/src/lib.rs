@@ -7,10 +7,12 @@
 //! - `frame` (with the feature of that name) puts borders into a stream of bytes. Lesson 6
 //!   teaches it.
 //! - [`read_by`], [`read_exact_by`] and [`write_all_by`] keep a deadline. Lesson 7 teaches them.
+//! - [`Places`] and [`Stop`] know a server's clients, and end it in order. Lesson 8 teaches them.
 //! - [`say!`], [`warn!`], [`ask`], [`ask_text`] and [`escape`] speak with the person at the terminal.
 
 mod addr;
 mod ask;
+mod clients;
 mod deadline;
 mod escape;
 mod failure;
@@ -22,6 +24,7 @@ mod text;
 
 pub use addr::{Addr, any_port};
 pub use ask::{MAX_LINE, ask, ask_text};
+pub use clients::{Client, Place, Places, Stop};
 pub use deadline::{read_by, read_exact_by, write_all_by};
 pub use escape::{escape, is_safe_to_print, preview};
 pub use failure::Failure;

@@ -4,7 +4,7 @@
 //! - [`parse_request`] and [`parse_response`] take a head apart; [`request_length`] and
 //!   [`response_length`] say where the body ends.
 //! - [`find`] goes from what is asked for to a file, and never out of the folder.
-//! - [`serve`] is lesson 8's machine: a thread for each client, up to a limit, and an orderly stop.
+//! - [`serve`] is lesson 8's machine, with another farewell for those who find no place.
 
 mod body;
 pub mod contract;
@@ -22,7 +22,8 @@ pub use head::{
     Headers, MAX_HEAD, MAX_HEADERS, Request, Response, end_of_head, parse_request, parse_response,
 };
 pub use incoming::Incoming;
-pub use machine::{Client, Stop, serve};
+pub use machine::serve;
+pub use shared::{Client, Stop};
 pub use url::Url;
 
 /// Where the server listens, if `--addr` does not say otherwise.
